@@ -1,0 +1,85 @@
+import { SegnoError, type SegnoErrorCode } from "./errors.js";
+import type { AccessTokenClaims } from "./tokens/claims.js";
+
+/** Who is asking, however they proved it. All times are seconds since the epoch. */
+export interface Authentication {
+  /** The subject: the user's id. */
+  readonly subject: string;
+  readonly sessionId: string;
+  /** The OAuth client the credential was issued to. */
+  readonly clientId: string;
+  readonly scopes: readonly string[];
+  /** Assurance reached: see `acrSatisfies`. */
+  readonly acr: string;
+  /** Authentication methods, RFC 8176. */
+  readonly amr: readonly string[];
+  /** When the user last proved who they are, seconds since the epoch. */
+  readonly authTime: number;
+  /** When this credential ends, seconds since the epoch. */
+  readonly expiresAt: number;
+  readonly via: "session" | "access_token";
+  /** The verified claims, when the credential was an access token. */
+  readonly claims?: AccessTokenClaims;
+}
+
+/** The outcome of looking at a request: a state with a reason, never a nullable user. */
+export type AuthState =
+  | ({ readonly status: "authenticated" } & Authentication)
+  /** No credential was presented. */
+  | { readonly status: "anonymous" }
+  /** A good credential that is not strong or recent enough for what was asked (RFC 9470). */
+  | { readonly status: "step_up_required"; readonly authentication: Authentication; readonly requirement: AccessRequirement }
+  /** A credential was presented and refused. */
+  | { readonly status: "invalid"; readonly reason: SegnoErrorCode };
+
+/** What a route asks of the caller. Every condition given must hold; an undecidable one fails. */
+export interface AccessRequirement {
+  /** Scopes that must all be present (space-separated string or list). */
+  readonly scope?: string | readonly string[];
+  /** The least assurance. */
+  readonly acr?: string;
+  /** The user must have proved who they are at most this many seconds ago. */
+  readonly maxAgeSeconds?: number;
+}
+
+/** Assurance values from weak to strong. `phr` and `phrh` are the OpenID EAP ACR values. */
+const acrOrder: readonly string[] = ["aal1", "phr", "phrh"];
+
+/**
+ * True when `actual` is at least as strong as `required`. Known values: `aal1` (one factor such as a mailed code),
+ * `phr` (phishing-resistant: a passkey), `phrh` (phishing-resistant, device-bound hardware key).
+ * An unknown value satisfies only itself.
+ */
+export function acrSatisfies(actual: string, required: string): boolean {
+  if (actual === required) return true;
+  const have = acrOrder.indexOf(actual);
+  const need = acrOrder.indexOf(required);
+  return have >= 0 && need >= 0 && have >= need;
+}
+
+/**
+ * Holds a state against a requirement.
+ * @param nowSeconds seconds since the epoch
+ * @returns the authentication when every condition holds
+ * @throws SegnoError `unauthenticated`, the state's own reason, `insufficient_scope` or `insufficient_user_authentication`
+ */
+export function assertAccess(state: AuthState, requirement: AccessRequirement, nowSeconds: number): Authentication {
+  if (state.status === "anonymous") throw new SegnoError("unauthenticated");
+  if (state.status === "invalid") throw new SegnoError(state.reason);
+  if (state.status === "step_up_required") throw new SegnoError("insufficient_user_authentication");
+  const missing = scopeList(requirement.scope).filter((scope) => !state.scopes.includes(scope));
+  if (missing.length > 0) throw new SegnoError("insufficient_scope");
+  if (requirement.acr !== undefined && !acrSatisfies(state.acr, requirement.acr)) {
+    throw new SegnoError("insufficient_user_authentication");
+  }
+  if (requirement.maxAgeSeconds !== undefined && !(nowSeconds - state.authTime <= requirement.maxAgeSeconds)) {
+    throw new SegnoError("insufficient_user_authentication");
+  }
+  return state;
+}
+
+/** The scopes of a requirement as a list. */
+export function scopeList(scope: string | readonly string[] | undefined): readonly string[] {
+  if (scope === undefined) return [];
+  return typeof scope === "string" ? scope.split(" ").filter((part) => part !== "") : scope;
+}

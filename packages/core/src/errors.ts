@@ -1,0 +1,188 @@
+/** When it makes sense to send the same request again. */
+export type RetryWhen =
+  /** The same request will never succeed. */
+  | "never"
+  /** The fault is transient: wait (see `afterSeconds`) and send it again. */
+  | "after_delay"
+  /** Sign in first. */
+  | "after_sign_in"
+  /** Authenticate again, stronger or more recently, then send it again. */
+  | "after_step_up"
+  /** The input can be corrected, for example a mistyped code. */
+  | "after_correction"
+  /** This sign-in attempt is over: start a new one. */
+  | "new_attempt";
+
+interface ErrorRow {
+  /** HTTP status of the response. */
+  readonly status: number;
+  /** The code the outside sees, where two causes must look equal. Absent: the code itself. */
+  readonly wire?: string;
+  /** The RFC 6749 / 6750 / 9449 / 9470 error code on OAuth endpoints and in challenges. */
+  readonly oauth?: string;
+  /** Text for the end user: what happened and what to do next. */
+  readonly title: string;
+  readonly retry: RetryWhen;
+}
+
+const invalidToken = (title: string) =>
+  ({ status: 401, wire: "invalid_token", oauth: "invalid_token", title, retry: "after_sign_in" }) as const;
+const attemptOver = { status: 400, wire: "attempt_expired", title: "This sign-in has expired. Start again.", retry: "new_attempt" } as const;
+
+const table = {
+  // requests
+  invalid_input: { status: 400, oauth: "invalid_request", title: "Some of the input is not valid.", retry: "after_correction" },
+  payload_too_large: { status: 413, oauth: "invalid_request", title: "The request is too large.", retry: "never" },
+  unsupported_media_type: { status: 415, oauth: "invalid_request", title: "The content type is not supported.", retry: "never" },
+  not_found: { status: 404, title: "There is nothing here.", retry: "never" },
+  method_not_allowed: { status: 405, title: "This method is not allowed here.", retry: "never" },
+  origin_not_allowed: { status: 403, title: "This request came from a site that is not allowed to make it.", retry: "never" },
+  conflict: { status: 409, title: "Somebody else changed this first. Reload and try again.", retry: "after_correction" },
+  rate_limited: { status: 429, oauth: "temporarily_unavailable", title: "Too many tries. Wait a moment and try again.", retry: "after_delay" },
+  // who is asking
+  unauthenticated: { status: 401, oauth: "invalid_token", title: "Sign in to continue.", retry: "after_sign_in" },
+  session_expired: { status: 401, wire: "unauthenticated", oauth: "invalid_token", title: "Sign in to continue.", retry: "after_sign_in" },
+  forbidden: { status: 403, title: "You are not allowed to do this.", retry: "never" },
+  insufficient_scope: { status: 403, oauth: "insufficient_scope", title: "You are not allowed to do this.", retry: "never" },
+  insufficient_user_authentication: {
+    status: 401,
+    oauth: "insufficient_user_authentication",
+    title: "Confirm that it is you to continue.",
+    retry: "after_step_up",
+  },
+  account_unavailable: { status: 403, title: "This account cannot sign in. Contact support.", retry: "never" },
+  // attempts
+  attempt_expired: attemptOver,
+  attempt_unknown: attemptOver,
+  attempt_consumed: attemptOver,
+  too_many_tries: attemptOver,
+  wrong_browser: {
+    status: 403,
+    title: "This sign-in was started in another browser. Type the code there, or start again here.",
+    retry: "new_attempt",
+  },
+  wrong_code: { status: 400, title: "That code is not right. Check it and try again.", retry: "after_correction" },
+  email_taken: { status: 409, title: "This address cannot be added. Sign in with it instead.", retry: "never" },
+  sign_up_closed: { status: 403, title: "New accounts cannot be created here.", retry: "never" },
+  passkey_rejected: { status: 400, title: "This passkey could not be checked. Try again or use email.", retry: "new_attempt" },
+  passkey_unknown: { status: 400, title: "This passkey is not known here. Use another one or email.", retry: "new_attempt" },
+  passkey_exists: { status: 409, title: "This device already has a passkey for your account.", retry: "never" },
+  last_factor: { status: 409, title: "This is your last way to sign in. Add another one first.", retry: "never" },
+  // tokens: every cause looks the same from outside
+  invalid_token: invalidToken("The access token is not valid."),
+  token_malformed: invalidToken("The access token is not valid."),
+  token_algorithm: invalidToken("The access token is not valid."),
+  token_type: invalidToken("The access token is not valid."),
+  token_key_unknown: invalidToken("The access token is not valid."),
+  token_signature: invalidToken("The access token is not valid."),
+  token_claim: invalidToken("The access token is not valid."),
+  token_issuer: invalidToken("The access token is not valid."),
+  token_audience: invalidToken("The access token is not valid."),
+  token_expired: invalidToken("The access token is not valid."),
+  token_not_yet_valid: invalidToken("The access token is not valid."),
+  token_revoked: invalidToken("The access token is not valid."),
+  invalid_dpop_proof: { status: 401, oauth: "invalid_dpop_proof", title: "The proof of possession is not valid.", retry: "never" },
+  use_dpop_nonce: { status: 401, oauth: "use_dpop_nonce", title: "The proof of possession needs a fresh nonce.", retry: "after_correction" },
+  // OAuth endpoints (RFC 6749 section 5.2)
+  invalid_request: { status: 400, oauth: "invalid_request", title: "The request is not valid.", retry: "never" },
+  invalid_client: { status: 401, oauth: "invalid_client", title: "The client is not known or not authenticated.", retry: "never" },
+  invalid_grant: { status: 400, oauth: "invalid_grant", title: "The grant is not valid any more.", retry: "after_sign_in" },
+  unauthorized_client: { status: 400, oauth: "unauthorized_client", title: "The client may not use this grant.", retry: "never" },
+  unsupported_grant_type: { status: 400, oauth: "unsupported_grant_type", title: "The grant type is not supported.", retry: "never" },
+  invalid_scope: { status: 400, oauth: "invalid_scope", title: "The scope is not allowed.", retry: "never" },
+  invalid_target: { status: 400, oauth: "invalid_target", title: "The audience is not allowed.", retry: "never" },
+  // the machinery
+  key_unavailable: { status: 503, oauth: "temporarily_unavailable", title: "Signing in is not possible right now. Try again soon.", retry: "after_delay" },
+  key_set_unavailable: { status: 503, oauth: "temporarily_unavailable", title: "Tokens cannot be checked right now. Try again soon.", retry: "after_delay" },
+  store_unavailable: { status: 503, oauth: "temporarily_unavailable", title: "The service is busy. Try again soon.", retry: "after_delay" },
+  internal: { status: 500, oauth: "server_error", title: "Something went wrong on our side. Try again soon.", retry: "after_delay" },
+  // the browser: these never travel
+  network: { status: 0, title: "The service cannot be reached. Check your connection and try again.", retry: "after_delay" },
+  timeout: { status: 0, title: "The service took too long to answer. Try again.", retry: "after_delay" },
+  unexpected_response: { status: 0, title: "The service gave an answer that makes no sense. Try again later.", retry: "after_delay" },
+  passkey_cancelled: { status: 0, title: "The passkey prompt was closed. Try again or use email.", retry: "after_correction" },
+  passkey_unsupported: { status: 0, title: "This browser cannot use passkeys. Use email instead.", retry: "never" },
+} as const satisfies Record<string, ErrorRow>;
+
+/** Every stable error code. Codes are append-only: none changes its meaning within a major version. */
+export type SegnoErrorCode = keyof typeof table;
+
+/** One row of the code table: all a response is built from. */
+export interface SegnoErrorInfo {
+  readonly code: SegnoErrorCode;
+  /** HTTP status; 0 for codes that only exist inside the browser. */
+  readonly status: number;
+  /** What the outside sees; equal for causes that must look equal. */
+  readonly wireCode: SegnoErrorCode;
+  readonly oauthCode: string;
+  /** Text for the end user. */
+  readonly title: string;
+  readonly retry: RetryWhen;
+}
+
+/** The row of a code. */
+export function errorInfo(code: SegnoErrorCode): SegnoErrorInfo {
+  const row: ErrorRow = table[code];
+  const wireCode = (row.wire ?? code) as SegnoErrorCode;
+  return { code, status: row.status, wireCode, oauthCode: row.oauth ?? "invalid_request", title: row.title, retry: row.retry };
+}
+
+/** All codes in table order, for documentation and exhaustive tests. */
+export const errorCodes: readonly SegnoErrorCode[] = Object.keys(table) as SegnoErrorCode[];
+
+/** True when a string is one of our codes. */
+export function isErrorCode(value: unknown): value is SegnoErrorCode {
+  return typeof value === "string" && Object.hasOwn(table, value);
+}
+
+const brand = Symbol.for("segno.error/1");
+
+export interface SegnoErrorOptions {
+  /** For the server's log and audit only; never sent. Must hold no token, code, secret or address. */
+  readonly detail?: Readonly<Record<string, string | number | boolean>>;
+  readonly cause?: unknown;
+  /** Seconds after which a retry makes sense (429, 503). */
+  readonly retryAfterSeconds?: number;
+}
+
+/**
+ * The one error class. `code` is the contract; `message` is for developers and holds no token, secret, code or
+ * email; `detail` stays on the server. What a client sees is built from the code table alone.
+ */
+export class SegnoError extends Error {
+  readonly code: SegnoErrorCode;
+  readonly detail: Readonly<Record<string, string | number | boolean>>;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: SegnoErrorCode, message?: string, options: SegnoErrorOptions = {}) {
+    super(message ?? table[code].title, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "SegnoError";
+    this.code = code;
+    this.detail = options.detail ?? {};
+    this.retryAfterSeconds = options.retryAfterSeconds;
+    Object.defineProperty(this, brand, { value: true });
+  }
+
+  get info(): SegnoErrorInfo {
+    return errorInfo(this.code);
+  }
+
+  /** Whether the same request may succeed later without the caller changing anything. */
+  get retryable(): boolean {
+    return table[this.code].retry === "after_delay";
+  }
+
+  /** Turns anything caught into a SegnoError; what is not ours becomes `internal` with the original as cause. */
+  static from(caught: unknown): SegnoError {
+    return isSegnoError(caught) ? caught : new SegnoError("internal", "An unexpected error was thrown.", { cause: caught });
+  }
+}
+
+/** Narrows by brand, so that it works across two installed copies of this package. */
+export function isSegnoError<Code extends SegnoErrorCode = SegnoErrorCode>(
+  value: unknown,
+  code?: Code,
+): value is SegnoError & { readonly code: Code } {
+  if (typeof value !== "object" || value === null || !(brand in value)) return false;
+  return code === undefined || ("code" in value && value.code === code);
+}
