@@ -26,4 +26,8 @@ export interface SegnoEngine {
   /** Where the engine is mounted, for example `/api/auth`. */
   readonly basePath: string;
   readonly issuer: string;
+  /** Origin the application is reached at; absent: the origin of `issuer`. The Host header is never asked. */
+  readonly origin?: string;
+  /** The engine's clock, so that ages are judged by the time its credentials were issued in; absent: system time. */
+  readonly clock?: { nowMs(): number };
 }
