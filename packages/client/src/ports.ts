@@ -1,0 +1,74 @@
+/** Elapsed time in milliseconds. Only differences matter; it must never run backwards. */
+export interface Clock {
+  nowMs(): number;
+}
+
+/** Where token mode keeps its refresh token. Browser default: memory, so a reload signs out. Native apps pass their keychain. */
+export interface TokenStorage {
+  get(key: string): string | null | Promise<string | null>;
+  set(key: string, value: string): void | Promise<void>;
+  remove(key: string): void | Promise<void>;
+  /** Whether other tabs or processes see the same values. */
+  readonly isShared?: boolean;
+}
+
+/** Runs one task at a time per name in the whole browser. */
+export interface Locks {
+  run<T>(name: string, task: (lock: { readonly hadToWait: boolean }) => Promise<T>): Promise<T>;
+}
+
+/** The part of `BroadcastChannel` that tabs need to talk. */
+export interface TabChannel {
+  postMessage(message: unknown): void;
+  close(): void;
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+}
+
+/** Makes a proof of possession for one request (RFC 9449). */
+export interface ProofInput {
+  readonly method: string;
+  readonly url: string;
+  readonly accessToken?: string;
+  readonly nonce?: string;
+}
+
+/** Milliseconds that never run backwards and keep counting while the machine sleeps, whatever the wall clock shows. */
+export function createElapsedClock(): Clock {
+  let monotonic = performance.now();
+  let wall = Date.now();
+  let elapsed = 0;
+  return {
+    nowMs() {
+      const nowMonotonic = performance.now();
+      const nowWall = Date.now();
+      // performance.now() stops during sleep on some systems: the larger step is the safe one.
+      elapsed += Math.max(nowMonotonic - monotonic, nowWall - wall, 0);
+      monotonic = nowMonotonic;
+      wall = nowWall;
+      return elapsed;
+    },
+  };
+}
+
+/** Keeps values in this page only. */
+export function createMemoryStorage(): TokenStorage {
+  const values = new Map<string, string>();
+  return {
+    get: (key) => values.get(key) ?? null,
+    set: (key, value) => void values.set(key, value),
+    remove: (key) => void values.delete(key),
+  };
+}
+
+/**
+ * Keeps values in `localStorage`, so that a reload and other tabs stay signed in. Any script of the page can read
+ * them: use it with `dpop: true`, which makes a stolen refresh token useless elsewhere.
+ */
+export function createLocalStorage(): TokenStorage {
+  return {
+    isShared: true,
+    get: (key) => localStorage.getItem(key),
+    set: (key, value) => localStorage.setItem(key, value),
+    remove: (key) => localStorage.removeItem(key),
+  };
+}

@@ -1,0 +1,161 @@
+import type { Result } from "./result.js";
+import type { RequestSpec, Send } from "./transport.js";
+import type {
+  EmailAttempt,
+  JsonObject,
+  PasskeyAttempt,
+  PasskeyList,
+  PasskeyView,
+  SessionView,
+  SignedIn,
+  User,
+} from "./wire.js";
+
+export interface CodeInput {
+  readonly attemptId: string;
+  readonly code: string;
+}
+
+export interface PasskeyAnswer {
+  readonly attemptId: string;
+  /** What the browser returned, in its JSON form. */
+  readonly response: JsonObject;
+}
+
+export interface EmailStartInput {
+  readonly email: string;
+  readonly displayName?: string;
+  /** Path to return to after the link, on this origin. */
+  readonly returnTo?: string;
+  /** BCP 47, for the mail's language. */
+  readonly locale?: string;
+}
+
+export interface SignUpInput {
+  readonly displayName?: string;
+  readonly email?: string;
+}
+
+/** Sign in by a code or link in one mail. */
+export interface EmailApi {
+  /** Sends the mail. The answer is the same for known and unknown addresses. */
+  start(input: EmailStartInput): Promise<Result<EmailAttempt>>;
+  /** Errors: `wrong_code` (try again), `attempt_expired` (start again), `rate_limited`. */
+  verify(input: CodeInput): Promise<Result<SignedIn>>;
+}
+
+/** Passkey ceremonies and the passkeys of the account. The `...Options` and `...Verify` pairs enclose the browser's prompt. */
+export interface PasskeysApi {
+  signUpOptions(input?: SignUpInput): Promise<Result<PasskeyAttempt>>;
+  signUpVerify(input: PasskeyAnswer): Promise<Result<SignedIn>>;
+  signInOptions(): Promise<Result<PasskeyAttempt>>;
+  signInVerify(input: PasskeyAnswer): Promise<Result<SignedIn>>;
+  stepUpOptions(): Promise<Result<PasskeyAttempt>>;
+  stepUpVerify(input: PasskeyAnswer): Promise<Result<SignedIn>>;
+  /** Errors: `insufficient_user_authentication` when the last proof is too old. */
+  addOptions(): Promise<Result<PasskeyAttempt>>;
+  addVerify(input: PasskeyAnswer & { readonly name?: string }): Promise<Result<PasskeyView>>;
+  list(): Promise<Result<PasskeyList>>;
+  rename(id: string, input: { readonly name: string }): Promise<Result<PasskeyView>>;
+  /** Errors: `last_factor`, `insufficient_user_authentication`. */
+  remove(id: string): Promise<Result<void>>;
+}
+
+/** The devices on which the account is signed in. */
+export interface SessionsApi {
+  list(): Promise<Result<{ readonly sessions: readonly SessionView[] }>>;
+  rename(id: string, input: { readonly deviceName: string }): Promise<Result<SessionView>>;
+  revoke(id: string): Promise<Result<void>>;
+  revokeMany(which: "others" | "all"): Promise<Result<{ readonly revoked: number }>>;
+}
+
+/** The account of the person who is signed in. */
+export interface UserApi {
+  get(): Promise<Result<User>>;
+  update(input: { readonly displayName: string }): Promise<Result<User>>;
+  /** Errors: `insufficient_user_authentication`. */
+  delete(): Promise<Result<void>>;
+  startEmail(input: { readonly email: string }): Promise<Result<EmailAttempt>>;
+  verifyEmail(input: CodeInput): Promise<Result<User>>;
+}
+
+/** What a route's answer changes about who is signed in. */
+export interface RouteEffects {
+  readonly signedIn: (answer: SignedIn) => Promise<void>;
+  readonly userChanged: (user: User) => void;
+  readonly sessionRenamed: (session: SessionView) => void;
+  readonly signedOut: () => Promise<void>;
+  readonly currentSessionId: () => string | undefined;
+  /** Token mode: the default audience's token, and its proof. */
+  readonly credentials: Partial<RequestSpec>;
+  /** Added to the verify calls. */
+  readonly mode: { readonly mode?: "token" };
+  /** For the calls whose answer may carry tokens. */
+  readonly proof: (path: string) => Partial<RequestSpec>;
+}
+
+export interface Routes {
+  readonly email: EmailApi;
+  readonly passkeys: PasskeysApi;
+  readonly sessions: SessionsApi;
+  readonly user: UserApi;
+}
+
+async function then<T>(pending: Promise<Result<T>>, effect: (data: T) => void | Promise<void>): Promise<Result<T>> {
+  const result = await pending;
+  if (result.error === null) await effect(result.data);
+  return result;
+}
+
+/** Every route of the wire table that a browser calls, typed. */
+export function createRoutes(send: Send, effects: RouteEffects): Routes {
+  const call = <T>(method: RequestSpec["method"], path: string, body?: unknown): Promise<Result<T>> =>
+    send<T>({ method, path, body, ...effects.credentials });
+  const signIn = (path: string, input: object): Promise<Result<SignedIn>> =>
+    then(
+      send<SignedIn>({ method: "POST", path, body: { ...input, ...effects.mode }, ...effects.proof(path) }),
+      effects.signedIn,
+    );
+  const open = <T>(path: string, body: object): Promise<Result<T>> => send<T>({ method: "POST", path, body });
+  const id = encodeURIComponent;
+  return {
+    email: {
+      start: (input) => open("/v1/email/start", input),
+      verify: (input) => signIn("/v1/email/verify", input),
+    },
+    passkeys: {
+      signUpOptions: (input = {}) => open("/v1/passkeys/sign-up/options", input),
+      signUpVerify: (input) => signIn("/v1/passkeys/sign-up/verify", input),
+      signInOptions: () => open("/v1/passkeys/sign-in/options", {}),
+      signInVerify: (input) => signIn("/v1/passkeys/sign-in/verify", input),
+      stepUpOptions: () => call("POST", "/v1/passkeys/step-up/options", {}),
+      stepUpVerify: (input) =>
+        then(call<SignedIn>("POST", "/v1/passkeys/step-up/verify", { ...input, ...effects.mode }), effects.signedIn),
+      addOptions: () => call("POST", "/v1/passkeys/add/options", {}),
+      addVerify: (input) => call("POST", "/v1/passkeys/add/verify", input),
+      list: () => call("GET", "/v1/passkeys"),
+      rename: (passkey, input) => call("PATCH", `/v1/passkeys/${id(passkey)}`, input),
+      remove: (passkey) => call("DELETE", `/v1/passkeys/${id(passkey)}`),
+    },
+    sessions: {
+      list: () => call("GET", "/v1/sessions"),
+      rename: (session, input) =>
+        then(call<SessionView>("PATCH", `/v1/sessions/${id(session)}`, input), effects.sessionRenamed),
+      revoke: (session) =>
+        then(call<void>("DELETE", `/v1/sessions/${id(session)}`), () =>
+          session === effects.currentSessionId() ? effects.signedOut() : undefined,
+        ),
+      revokeMany: (which) =>
+        then(call<{ readonly revoked: number }>("POST", "/v1/sessions/revoke", { which }), () =>
+          which === "all" ? effects.signedOut() : undefined,
+        ),
+    },
+    user: {
+      get: () => then(call<User>("GET", "/v1/user"), effects.userChanged),
+      update: (input) => then(call<User>("PATCH", "/v1/user", input), effects.userChanged),
+      delete: () => then(call<void>("DELETE", "/v1/user"), effects.signedOut),
+      startEmail: (input) => call("POST", "/v1/user/email/start", input),
+      verifyEmail: (input) => then(call<User>("POST", "/v1/user/email/verify", input), effects.userChanged),
+    },
+  };
+}
