@@ -28,7 +28,11 @@ export type AuthState =
   /** No credential was presented. */
   | { readonly status: "anonymous" }
   /** A good credential that is not strong or recent enough for what was asked (RFC 9470). */
-  | { readonly status: "step_up_required"; readonly authentication: Authentication; readonly requirement: AccessRequirement }
+  | {
+      readonly status: "step_up_required";
+      readonly authentication: Authentication;
+      readonly requirement: AccessRequirement;
+    }
   /** A credential was presented and refused. */
   | { readonly status: "invalid"; readonly reason: SegnoErrorCode };
 

@@ -6,7 +6,9 @@ export interface Peer {
 }
 
 /** Headers as either the web or Node hands them over. */
-export type HeaderSource = { get(name: string): string | null } | Readonly<Record<string, string | readonly string[] | undefined>>;
+export type HeaderSource =
+  | { get(name: string): string | null }
+  | Readonly<Record<string, string | readonly string[] | undefined>>;
 
 export interface AuthenticateInput {
   readonly headers: HeaderSource;

@@ -27,23 +27,62 @@ interface ErrorRow {
 
 const invalidToken = (title: string) =>
   ({ status: 401, wire: "invalid_token", oauth: "invalid_token", title, retry: "after_sign_in" }) as const;
-const attemptOver = { status: 400, wire: "attempt_expired", title: "This sign-in has expired. Start again.", retry: "new_attempt" } as const;
+const attemptOver = {
+  status: 400,
+  wire: "attempt_expired",
+  title: "This sign-in has expired. Start again.",
+  retry: "new_attempt",
+} as const;
 
 const table = {
   // requests
-  invalid_input: { status: 400, oauth: "invalid_request", title: "Some of the input is not valid.", retry: "after_correction" },
+  invalid_input: {
+    status: 400,
+    oauth: "invalid_request",
+    title: "Some of the input is not valid.",
+    retry: "after_correction",
+  },
   payload_too_large: { status: 413, oauth: "invalid_request", title: "The request is too large.", retry: "never" },
-  unsupported_media_type: { status: 415, oauth: "invalid_request", title: "The content type is not supported.", retry: "never" },
+  unsupported_media_type: {
+    status: 415,
+    oauth: "invalid_request",
+    title: "The content type is not supported.",
+    retry: "never",
+  },
   not_found: { status: 404, title: "There is nothing here.", retry: "never" },
   method_not_allowed: { status: 405, title: "This method is not allowed here.", retry: "never" },
-  origin_not_allowed: { status: 403, title: "This request came from a site that is not allowed to make it.", retry: "never" },
-  conflict: { status: 409, title: "Somebody else changed this first. Reload and try again.", retry: "after_correction" },
-  rate_limited: { status: 429, oauth: "temporarily_unavailable", title: "Too many tries. Wait a moment and try again.", retry: "after_delay" },
+  origin_not_allowed: {
+    status: 403,
+    title: "This request came from a site that is not allowed to make it.",
+    retry: "never",
+  },
+  conflict: {
+    status: 409,
+    title: "Somebody else changed this first. Reload and try again.",
+    retry: "after_correction",
+  },
+  rate_limited: {
+    status: 429,
+    oauth: "temporarily_unavailable",
+    title: "Too many tries. Wait a moment and try again.",
+    retry: "after_delay",
+  },
   // who is asking
   unauthenticated: { status: 401, oauth: "invalid_token", title: "Sign in to continue.", retry: "after_sign_in" },
-  session_expired: { status: 401, wire: "unauthenticated", oauth: "invalid_token", title: "Sign in to continue.", retry: "after_sign_in" },
+  session_expired: {
+    status: 401,
+    wire: "unauthenticated",
+    oauth: "invalid_token",
+    title: "Sign in to continue.",
+    retry: "after_sign_in",
+  },
   forbidden: { status: 403, title: "You are not allowed to do this.", retry: "never" },
-  insufficient_scope: { status: 403, oauth: "insufficient_scope", title: "You are not allowed to do this.", retry: "never" },
+  insufficient_scope: {
+    status: 403,
+    oauth: "insufficient_scope",
+    title: "You are not allowed to do this.",
+    retry: "never",
+  },
   insufficient_user_authentication: {
     status: 401,
     oauth: "insufficient_user_authentication",
@@ -64,8 +103,16 @@ const table = {
   wrong_code: { status: 400, title: "That code is not right. Check it and try again.", retry: "after_correction" },
   email_taken: { status: 409, title: "This address cannot be added. Sign in with it instead.", retry: "never" },
   sign_up_closed: { status: 403, title: "New accounts cannot be created here.", retry: "never" },
-  passkey_rejected: { status: 400, title: "This passkey could not be checked. Try again or use email.", retry: "new_attempt" },
-  passkey_unknown: { status: 400, title: "This passkey is not known here. Use another one or email.", retry: "new_attempt" },
+  passkey_rejected: {
+    status: 400,
+    title: "This passkey could not be checked. Try again or use email.",
+    retry: "new_attempt",
+  },
+  passkey_unknown: {
+    status: 400,
+    title: "This passkey is not known here. Use another one or email.",
+    retry: "new_attempt",
+  },
   passkey_exists: { status: 409, title: "This device already has a passkey for your account.", retry: "never" },
   last_factor: { status: 409, title: "This is your last way to sign in. Add another one first.", retry: "never" },
   // tokens: every cause looks the same from outside
@@ -81,26 +128,88 @@ const table = {
   token_expired: invalidToken("The access token is not valid."),
   token_not_yet_valid: invalidToken("The access token is not valid."),
   token_revoked: invalidToken("The access token is not valid."),
-  invalid_dpop_proof: { status: 401, oauth: "invalid_dpop_proof", title: "The proof of possession is not valid.", retry: "never" },
-  use_dpop_nonce: { status: 401, oauth: "use_dpop_nonce", title: "The proof of possession needs a fresh nonce.", retry: "after_correction" },
+  invalid_dpop_proof: {
+    status: 401,
+    oauth: "invalid_dpop_proof",
+    title: "The proof of possession is not valid.",
+    retry: "never",
+  },
+  use_dpop_nonce: {
+    status: 401,
+    oauth: "use_dpop_nonce",
+    title: "The proof of possession needs a fresh nonce.",
+    retry: "after_correction",
+  },
   // OAuth endpoints (RFC 6749 section 5.2)
   invalid_request: { status: 400, oauth: "invalid_request", title: "The request is not valid.", retry: "never" },
-  invalid_client: { status: 401, oauth: "invalid_client", title: "The client is not known or not authenticated.", retry: "never" },
-  invalid_grant: { status: 400, oauth: "invalid_grant", title: "The grant is not valid any more.", retry: "after_sign_in" },
-  unauthorized_client: { status: 400, oauth: "unauthorized_client", title: "The client may not use this grant.", retry: "never" },
-  unsupported_grant_type: { status: 400, oauth: "unsupported_grant_type", title: "The grant type is not supported.", retry: "never" },
+  invalid_client: {
+    status: 401,
+    oauth: "invalid_client",
+    title: "The client is not known or not authenticated.",
+    retry: "never",
+  },
+  invalid_grant: {
+    status: 400,
+    oauth: "invalid_grant",
+    title: "The grant is not valid any more.",
+    retry: "after_sign_in",
+  },
+  unauthorized_client: {
+    status: 400,
+    oauth: "unauthorized_client",
+    title: "The client may not use this grant.",
+    retry: "never",
+  },
+  unsupported_grant_type: {
+    status: 400,
+    oauth: "unsupported_grant_type",
+    title: "The grant type is not supported.",
+    retry: "never",
+  },
   invalid_scope: { status: 400, oauth: "invalid_scope", title: "The scope is not allowed.", retry: "never" },
   invalid_target: { status: 400, oauth: "invalid_target", title: "The audience is not allowed.", retry: "never" },
   // the machinery
-  key_unavailable: { status: 503, oauth: "temporarily_unavailable", title: "Signing in is not possible right now. Try again soon.", retry: "after_delay" },
-  key_set_unavailable: { status: 503, oauth: "temporarily_unavailable", title: "Tokens cannot be checked right now. Try again soon.", retry: "after_delay" },
-  store_unavailable: { status: 503, oauth: "temporarily_unavailable", title: "The service is busy. Try again soon.", retry: "after_delay" },
-  internal: { status: 500, oauth: "server_error", title: "Something went wrong on our side. Try again soon.", retry: "after_delay" },
+  key_unavailable: {
+    status: 503,
+    oauth: "temporarily_unavailable",
+    title: "Signing in is not possible right now. Try again soon.",
+    retry: "after_delay",
+  },
+  key_set_unavailable: {
+    status: 503,
+    oauth: "temporarily_unavailable",
+    title: "Tokens cannot be checked right now. Try again soon.",
+    retry: "after_delay",
+  },
+  store_unavailable: {
+    status: 503,
+    oauth: "temporarily_unavailable",
+    title: "The service is busy. Try again soon.",
+    retry: "after_delay",
+  },
+  internal: {
+    status: 500,
+    oauth: "server_error",
+    title: "Something went wrong on our side. Try again soon.",
+    retry: "after_delay",
+  },
   // the browser: these never travel
-  network: { status: 0, title: "The service cannot be reached. Check your connection and try again.", retry: "after_delay" },
+  network: {
+    status: 0,
+    title: "The service cannot be reached. Check your connection and try again.",
+    retry: "after_delay",
+  },
   timeout: { status: 0, title: "The service took too long to answer. Try again.", retry: "after_delay" },
-  unexpected_response: { status: 0, title: "The service gave an answer that makes no sense. Try again later.", retry: "after_delay" },
-  passkey_cancelled: { status: 0, title: "The passkey prompt was closed. Try again or use email.", retry: "after_correction" },
+  unexpected_response: {
+    status: 0,
+    title: "The service gave an answer that makes no sense. Try again later.",
+    retry: "after_delay",
+  },
+  passkey_cancelled: {
+    status: 0,
+    title: "The passkey prompt was closed. Try again or use email.",
+    retry: "after_correction",
+  },
   passkey_unsupported: { status: 0, title: "This browser cannot use passkeys. Use email instead.", retry: "never" },
 } as const satisfies Record<string, ErrorRow>;
 
@@ -124,7 +233,14 @@ export interface SegnoErrorInfo {
 export function errorInfo(code: SegnoErrorCode): SegnoErrorInfo {
   const row: ErrorRow = table[code];
   const wireCode = (row.wire ?? code) as SegnoErrorCode;
-  return { code, status: row.status, wireCode, oauthCode: row.oauth ?? "invalid_request", title: row.title, retry: row.retry };
+  return {
+    code,
+    status: row.status,
+    wireCode,
+    oauthCode: row.oauth ?? "invalid_request",
+    title: row.title,
+    retry: row.retry,
+  };
 }
 
 /** All codes in table order, for documentation and exhaustive tests. */
@@ -174,7 +290,9 @@ export class SegnoError extends Error {
 
   /** Turns anything caught into a SegnoError; what is not ours becomes `internal` with the original as cause. */
   static from(caught: unknown): SegnoError {
-    return isSegnoError(caught) ? caught : new SegnoError("internal", "An unexpected error was thrown.", { cause: caught });
+    return isSegnoError(caught)
+      ? caught
+      : new SegnoError("internal", "An unexpected error was thrown.", { cause: caught });
   }
 }
 

@@ -6,6 +6,16 @@ export {
   assertAccess,
   scopeList,
 } from "./auth-state.js";
+export { decodeBase64Url, encodeBase64Url } from "./base64url.js";
+export { type Clock, systemClock } from "./clock.js";
+export { createDpopProof, type DpopProofInput } from "./dpop/create-dpop-proof.js";
+export { type CryptoKeyLike, type DpopKeyPair, generateDpopKeyPair, jwkThumbprint } from "./dpop/key.js";
+export {
+  type DpopProofUse,
+  type DpopVerification,
+  type VerifiedDpopProof,
+  verifyDpopProof,
+} from "./dpop/verify-dpop-proof.js";
 export type { AuthenticateInput, HeaderSource, Peer, SegnoEngine } from "./engine.js";
 export {
   errorCodes,
@@ -18,4 +28,37 @@ export {
   type SegnoErrorInfo,
   type SegnoErrorOptions,
 } from "./errors.js";
+export { type ChallengeInput, challengeHeader } from "./http/challenge.js";
+export { type Problem, type ProblemField, parseProblem, toProblem } from "./http/problem.js";
+export {
+  eventSchemaVersions,
+  type SegnoEvent,
+  type SegnoEventData,
+  type SegnoEventMap,
+  type SegnoEventType,
+  type SignInMethod,
+} from "./telemetry/events.js";
+export {
+  noopTelemetry,
+  type OperationContext,
+  type OperationEnd,
+  type TelemetryHook,
+  type TelemetryScope,
+  type TelemetryValue,
+  withTelemetry,
+} from "./telemetry/hook.js";
+export { findPersonal, type Personal, personal, revealPersonal } from "./telemetry/personal.js";
+export { toOtelAttributes } from "./telemetry/to-otel.js";
+export type { SigningAlgorithm } from "./tokens/algorithms.js";
 export type { AccessTokenClaims } from "./tokens/claims.js";
+export type { KeySetFetch, KeySetResponse } from "./tokens/fetch-jwk-set.js";
+export type { JwkSet, PublicJwk } from "./tokens/jwk.js";
+export type { KeyQuery, KeySet, VerificationKey } from "./tokens/key-set.js";
+export { createLocalKeySet } from "./tokens/local-key-set.js";
+export { createRemoteKeySet, type RemoteKeySetOptions } from "./tokens/remote-key-set.js";
+export type { TokenMatch } from "./tokens/token-cache.js";
+export {
+  type AccessTokenVerifier,
+  type AccessTokenVerifierOptions,
+  createAccessTokenVerifier,
+} from "./tokens/verify-access-token.js";

@@ -1,0 +1,23 @@
+import { encodeBase64Url } from "../base64url.js";
+import type { BackendKey, CryptoBackend } from "./backend.js";
+
+/** WebCrypto: browsers, workerd and everything else that is not Node. */
+export const backend: CryptoBackend = {
+  name: "web",
+  async importPublicKey(jwk, row): Promise<BackendKey> {
+    const { kty, crv, x, y, n, e } = jwk;
+    const given = Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined);
+    const handle = await crypto.subtle.importKey("jwk", Object.fromEntries(given), row.webImport, false, ["verify"]);
+    return { row, handle };
+  },
+  verifySync: undefined,
+  verify(key, signingInput, signature) {
+    const data = new TextEncoder().encode(signingInput);
+    return crypto.subtle.verify(key.row.webVerify, key.handle as CryptoKey, Uint8Array.from(signature), data);
+  },
+  sha256Sync: undefined,
+  async sha256(text) {
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+    return encodeBase64Url(new Uint8Array(digest));
+  },
+};

@@ -1,0 +1,41 @@
+import type { SegnoEvent } from "./events.js";
+import type { TelemetryValue } from "./hook.js";
+import { isPersonal } from "./personal.js";
+
+/**
+ * An event as OpenTelemetry attributes, for a log record or a span event. A pure mapping: the semantic-convention
+ * names where there are some (`event.name`, `user.id`, `session.id`, `error.type`), `segno.*` for the rest.
+ * Only strings, numbers, booleans and lists of strings come through; anything else is left out.
+ */
+export function toOtelAttributes(event: SegnoEvent): Readonly<Record<string, TelemetryValue>> {
+  const attributes: Record<string, TelemetryValue> = {
+    "event.name": `segno.${event.type}`,
+    "segno.event.id": event.id,
+    "segno.event.schema_version": event.schemaVersion,
+    "segno.outcome": event.outcome,
+  };
+  const optional = {
+    "segno.request.id": event.requestId,
+    "user.id": event.subject,
+    "session.id": event.sessionId,
+    "segno.client.id": event.clientId,
+  };
+  for (const [name, value] of Object.entries(optional)) {
+    if (value !== null) attributes[name] = value;
+  }
+  if (event.type === "login.failure") attributes["error.type"] = event.data.reason;
+  for (const [name, value] of Object.entries(event.data) as [string, unknown][]) {
+    if (isTelemetryValue(value)) attributes[`segno.${snakeCase(name)}`] = value;
+  }
+  return attributes;
+}
+
+function isTelemetryValue(value: unknown): value is TelemetryValue {
+  if (isPersonal(value)) return false;
+  if (Array.isArray(value)) return value.every((item) => typeof item === "string");
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

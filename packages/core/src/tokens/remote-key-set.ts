@@ -1,0 +1,143 @@
+import { type Clock, systemClock } from "../clock.js";
+import { SegnoError } from "../errors.js";
+import { fetchJwkSet, type KeySetFetch } from "./fetch-jwk-set.js";
+import { findKey, importKeys, type KeyQuery, type KeySet, type LoadedKeys, validateJwkSet } from "./key-set.js";
+
+/** Options of `createRemoteKeySet`. */
+export interface RemoteKeySetOptions {
+  /** The issuer's `jwks_uri`: https, or http on loopback. */
+  readonly url: string | URL;
+  /** Default: the platform's fetch. */
+  readonly fetch?: KeySetFetch;
+  readonly clock?: Clock;
+  /** The least time between two requests, in seconds, whatever the tokens ask for. Default 30. */
+  readonly cooldownSeconds?: number;
+  /** After this many seconds the set is revalidated in the background. Default 60. */
+  readonly refreshSeconds?: number;
+  /** How long the last good set may be used while the issuer does not answer, in seconds. Default 3600. */
+  readonly maxStaleSeconds?: number;
+  /** How long one request may take, in milliseconds. Default 5000. */
+  readonly timeoutMs?: number;
+  /** The largest answer that is read, in bytes. Default 65536. */
+  readonly maxBytes?: number;
+  /** Told of every failed or refused refresh. What it throws is ignored. */
+  readonly onProblem?: (error: SegnoError) => void;
+}
+
+interface Loaded {
+  readonly keys: LoadedKeys;
+  readonly etag: string | null;
+  readonly atMs: number;
+}
+
+/**
+ * The public keys of an issuer, fetched when first needed and kept. One request at a time however many callers wait;
+ * at most one per cool-down however many unknown kids arrive; revalidated with its ETag; the last good set is used
+ * up to `maxStaleSeconds` when the issuer is down or answers nonsense. A set with private material or a kid used
+ * twice is refused whole and reported to `onProblem`.
+ *
+ * `resolve` throws SegnoError `key_set_unavailable` when a key cannot be decided.
+ * @throws TypeError when the URL is not https (or http on loopback) or a limit is not a positive number
+ * @example
+ * const keys = createRemoteKeySet({ url: "https://app.example.com/.well-known/jwks.json" });
+ */
+export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
+  const url = checkedUrl(options.url);
+  const clock = options.clock ?? systemClock;
+  const cooldownMs = seconds(options.cooldownSeconds, 30, "cooldownSeconds");
+  const refreshMs = seconds(options.refreshSeconds, 60, "refreshSeconds");
+  const maxStaleMs = seconds(options.maxStaleSeconds, 3600, "maxStaleSeconds");
+  const timeoutMs = positive(options.timeoutMs, 5000, "timeoutMs");
+  const maxBytes = positive(options.maxBytes, 65_536, "maxBytes");
+  let loaded: Loaded | undefined;
+  let attemptedAtMs: number | undefined;
+  let lastAttemptFailed = false;
+  let inFlight: Promise<void> | undefined;
+
+  async function load(): Promise<void> {
+    try {
+      const answer = await fetchJwkSet({ url, etag: loaded?.etag ?? null, fetch: options.fetch, timeoutMs, maxBytes });
+      if (answer.status === "unchanged") {
+        if (loaded !== undefined) loaded = { ...loaded, atMs: clock.nowMs() };
+      } else {
+        const keys = await importKeys(validateJwkSet(answer.jwks));
+        loaded = { keys, etag: answer.etag, atMs: clock.nowMs() };
+      }
+      lastAttemptFailed = false;
+    } catch (cause) {
+      lastAttemptFailed = true;
+      report(options.onProblem, cause);
+    }
+  }
+
+  /** Joins the request under way, starts one, or says that the cool-down forbids it. */
+  function refresh(): Promise<void> | undefined {
+    if (inFlight !== undefined) return inFlight;
+    if (attemptedAtMs !== undefined && isWithin(clock.nowMs() - attemptedAtMs, cooldownMs)) return undefined;
+    attemptedAtMs = clock.nowMs();
+    inFlight = load().finally(() => {
+      inFlight = undefined;
+    });
+    return inFlight;
+  }
+
+  function usable(): LoadedKeys | undefined {
+    return loaded !== undefined && clock.nowMs() - loaded.atMs <= maxStaleMs ? loaded.keys : undefined;
+  }
+
+  function current(query: KeyQuery) {
+    if (loaded !== undefined && !isWithin(clock.nowMs() - loaded.atMs, refreshMs)) void refresh();
+    const keys = usable();
+    return keys === undefined ? undefined : findKey(keys, query);
+  }
+
+  async function resolve(query: KeyQuery) {
+    const known = current(query);
+    if (known !== undefined) return known;
+    await refresh();
+    const keys = usable();
+    const found = keys === undefined ? undefined : findKey(keys, query);
+    if (found === undefined && (keys === undefined || lastAttemptFailed)) {
+      const retryAfterSeconds = Math.ceil(cooldownMs / 1000);
+      throw new SegnoError("key_set_unavailable", "The issuer's key set could not be read.", { retryAfterSeconds });
+    }
+    return found;
+  }
+
+  return { current, resolve };
+}
+
+/** A clock that was set back counts as time that has passed, so that it cannot freeze the set. */
+function isWithin(elapsedMs: number, limitMs: number): boolean {
+  return elapsedMs >= 0 && elapsedMs < limitMs;
+}
+
+function report(onProblem: RemoteKeySetOptions["onProblem"], cause: unknown): void {
+  try {
+    const reason = cause instanceof TypeError ? cause.message : "The request failed.";
+    onProblem?.(
+      new SegnoError("key_set_unavailable", "The issuer's key set was not refreshed.", { detail: { reason }, cause }),
+    );
+  } catch {
+    // an observer's fault is not ours
+  }
+}
+
+function checkedUrl(given: string | URL): string {
+  const url = new URL(given);
+  const isLoopback = url.hostname === "localhost" || url.hostname === "127.0.0.1" || url.hostname === "[::1]";
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback)) {
+    throw new TypeError("`url` of a key set must be https, or http on loopback.");
+  }
+  return url.href;
+}
+
+function seconds(value: number | undefined, fallback: number, name: string): number {
+  return positive(value, fallback, name) * 1000;
+}
+
+function positive(value: number | undefined, fallback: number, name: string): number {
+  const chosen = value ?? fallback;
+  if (!(Number.isFinite(chosen) && chosen > 0)) throw new TypeError(`\`${name}\` must be a positive number.`);
+  return chosen;
+}

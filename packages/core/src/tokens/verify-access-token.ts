@@ -1,0 +1,236 @@
+import { backend } from "#crypto";
+import { type Clock, systemClock } from "../clock.js";
+import { SegnoError } from "../errors.js";
+import { type AlgorithmRow, allowedRows, type SigningAlgorithm } from "./algorithms.js";
+import type { AccessTokenClaims } from "./claims.js";
+import type { KeyQuery, KeySet, VerificationKey } from "./key-set.js";
+import { type ParsedJws, parseJws } from "./parse-jws.js";
+import { type CachedToken, createTokenCache, type TokenMatch } from "./token-cache.js";
+import { checkTimes, validateClaims } from "./validate-claims.js";
+
+/** Options of `createAccessTokenVerifier`. */
+export interface AccessTokenVerifierOptions {
+  /** The one issuer, compared byte for byte. */
+  readonly issuer: string;
+  /** Who we are: a token must name at least one of these. */
+  readonly audience: string | readonly string[];
+  readonly keys: KeySet;
+  /** Default `["ES256"]`. A key is only used with an algorithm its type, curve and own `alg` allow. */
+  readonly algorithms?: readonly SigningAlgorithm[];
+  /** How far clocks may be apart, in seconds: 0 to 60, default 5. */
+  readonly clockToleranceSeconds?: number;
+  readonly clock?: Clock;
+  /** Remembers verified tokens by digest. Default `{ maxEntries: 10000 }`; `false` turns it off. */
+  readonly cache?: { readonly maxEntries: number } | false;
+  /**
+   * Asked about every token that is otherwise good, also on cache hits. Anything but `false` refuses the token, and
+   * what it throws becomes `store_unavailable`. A synchronous answer keeps `verifySync` synchronous.
+   */
+  readonly isRevoked?: (claims: AccessTokenClaims) => boolean | Promise<boolean>;
+}
+
+/** Checks access tokens. Make one per issuer and audience and keep it. */
+export interface AccessTokenVerifier {
+  /**
+   * @throws SegnoError `token_*` when the token is refused, `key_set_unavailable` or `store_unavailable` when it
+   * cannot be decided now
+   */
+  verify(token: string): Promise<AccessTokenClaims>;
+  /**
+   * The same without waiting. `undefined` means "cannot be decided without waiting: call `verify`" (key not loaded,
+   * asynchronous `isRevoked`, or a platform without synchronous cryptography). It never means "good".
+   * @throws SegnoError `token_*`
+   */
+  verifySync(token: string): AccessTokenClaims | undefined;
+  /** Drops matching tokens from the cache, for example those of a revoked session. @returns how many */
+  forget(match: TokenMatch): number;
+}
+
+interface Opened {
+  readonly parsed: ParsedJws;
+  readonly query: KeyQuery;
+  readonly row: AlgorithmRow;
+}
+
+/**
+ * Makes a verifier for JWT access tokens (RFC 9068): strict canonical JWS, `typ: at+jwt`, an allowed algorithm with a
+ * key of matching type, one exact issuer, audience, `exp`, `iat`, `nbf` within the tolerance, and every claim of
+ * `AccessTokenClaims` present with the right type. On Node a check runs synchronously when nothing else is going on and
+ * on the thread pool when several are in flight.
+ *
+ * Not checked: possession of the key in `cnf.jkt` (see `verifyDpopProof`; a token with `cnf` must not be accepted as a
+ * plain bearer token), scopes, assurance and age (see `assertAccess`), and whether the session still lives, unless
+ * `isRevoked` looks.
+ * @throws TypeError when an option is missing or out of range
+ * @example
+ * const verifier = createAccessTokenVerifier({
+ *   issuer: "https://app.example.com",
+ *   audience: "https://api.example.com",
+ *   keys: createRemoteKeySet({ url: "https://app.example.com/.well-known/jwks.json" }),
+ * });
+ * const claims = await verifier.verify(token);
+ */
+export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): AccessTokenVerifier {
+  const { keys, isRevoked } = options;
+  const clock = options.clock ?? systemClock;
+  const expect = checkedExpectations(options);
+  const allowed = allowedRows(options.algorithms ?? ["ES256"]);
+  const cache =
+    options.cache === false ? undefined : createTokenCache(checkedSize(options.cache?.maxEntries ?? 10_000));
+  let inFlight = 0;
+
+  function nowSeconds(): number {
+    return clock.nowMs() / 1000;
+  }
+
+  /** A remembered token, if its key is still in the set and its time has not passed. */
+  function recall(digest: string): AccessTokenClaims | undefined {
+    const entry = cache?.get(digest);
+    if (entry === undefined) return undefined;
+    if (keys.current({ kid: entry.kid, alg: entry.key.alg }) !== entry.key) {
+      cache?.delete(digest);
+      return undefined;
+    }
+    checkTimes(entry.claims, expect.toleranceSeconds, nowSeconds());
+    return entry.claims;
+  }
+
+  function remember(digest: string | undefined, entry: CachedToken): void {
+    if (digest !== undefined) cache?.set(digest, entry);
+  }
+
+  function dropAndRefuse(digest: string | undefined): SegnoError {
+    if (digest !== undefined) cache?.delete(digest);
+    return new SegnoError("token_revoked");
+  }
+
+  /** @returns true when it was decided without waiting */
+  function checkRevokedSync(claims: AccessTokenClaims, digest: string | undefined): boolean {
+    if (isRevoked === undefined) return true;
+    const answer = askRevoked(isRevoked, claims);
+    if (answer instanceof Promise) {
+      answer.catch(() => undefined); // verify() will ask again
+      return false;
+    }
+    if (answer !== false) throw dropAndRefuse(digest);
+    return true;
+  }
+
+  async function checkRevoked(claims: AccessTokenClaims, digest: string | undefined): Promise<AccessTokenClaims> {
+    if (isRevoked === undefined) return claims;
+    let answer: unknown;
+    try {
+      answer = await askRevoked(isRevoked, claims);
+    } catch (cause) {
+      throw revocationUnknown(cause);
+    }
+    if (answer !== false) throw dropAndRefuse(digest);
+    return claims;
+  }
+
+  function accept(opened: Opened, key: VerificationKey, digest: string | undefined): AccessTokenClaims {
+    const claims = validateClaims(opened.parsed.payload, expect, nowSeconds());
+    remember(digest, { claims, kid: opened.query.kid, key });
+    return claims;
+  }
+
+  function verifySync(token: string): AccessTokenClaims | undefined {
+    if (backend.verifySync === undefined || backend.sha256Sync === undefined) return undefined;
+    const digest = cache === undefined ? undefined : backend.sha256Sync(asText(token));
+    const known = digest === undefined ? undefined : recall(digest);
+    if (known !== undefined) return checkRevokedSync(known, digest) ? known : undefined;
+    const opened = open(token, allowed);
+    const key = keys.current(opened.query);
+    if (key === undefined) return undefined;
+    if (!backend.verifySync(key.key, opened.parsed.signingInput, opened.parsed.signature)) throw badSignature();
+    const claims = accept(opened, key, digest);
+    return checkRevokedSync(claims, digest) ? claims : undefined;
+  }
+
+  async function verifyCold(token: string, digest: string | undefined): Promise<AccessTokenClaims> {
+    const opened = open(token, allowed);
+    const { signingInput, signature } = opened.parsed;
+    const key = keys.current(opened.query) ?? (await keys.resolve(opened.query));
+    if (key === undefined) throw new SegnoError("token_key_unknown");
+    const isGood =
+      inFlight <= 1 && backend.verifySync !== undefined
+        ? backend.verifySync(key.key, signingInput, signature)
+        : await backend.verify(key.key, signingInput, signature);
+    if (!isGood) throw badSignature();
+    return checkRevoked(accept(opened, key, digest), digest);
+  }
+
+  async function verify(token: string): Promise<AccessTokenClaims> {
+    let digest: string | undefined;
+    if (cache !== undefined) {
+      digest =
+        backend.sha256Sync === undefined ? await backend.sha256(asText(token)) : backend.sha256Sync(asText(token));
+      const known = recall(digest);
+      if (known !== undefined) return isRevoked === undefined ? known : checkRevoked(known, digest);
+    }
+    inFlight += 1;
+    try {
+      return await verifyCold(token, digest);
+    } finally {
+      inFlight -= 1;
+    }
+  }
+
+  return { verify, verifySync, forget: (match) => cache?.forget(match) ?? 0 };
+}
+
+/** Header checks: everything that must hold before a key is looked up. */
+function open(token: string, allowed: ReadonlyMap<string, AlgorithmRow>): Opened {
+  const parsed = parseJws(token);
+  const { header } = parsed;
+  const row = typeof header["alg"] === "string" ? allowed.get(header["alg"]) : undefined;
+  if (row === undefined) throw new SegnoError("token_algorithm");
+  if (header["typ"] !== "at+jwt" && header["typ"] !== "application/at+jwt") throw new SegnoError("token_type");
+  for (const name of ["jwk", "jku", "x5u", "x5c"]) {
+    if (name in header) {
+      throw new SegnoError("token_malformed", "The token brings its own key.", { detail: { reason: name } });
+    }
+  }
+  if (row.signatureBytes !== undefined && parsed.signature.length !== row.signatureBytes) throw badSignature();
+  return { parsed, row, query: { kid: header["kid"] as string | undefined, alg: row.alg } };
+}
+
+function asText(token: unknown): string {
+  if (typeof token !== "string") throw new SegnoError("token_malformed");
+  return token;
+}
+
+function badSignature(): SegnoError {
+  return new SegnoError("token_signature");
+}
+
+function revocationUnknown(cause: unknown): SegnoError {
+  return new SegnoError("store_unavailable", "Whether the token is revoked could not be found out.", { cause });
+}
+
+function askRevoked(
+  isRevoked: NonNullable<AccessTokenVerifierOptions["isRevoked"]>,
+  claims: AccessTokenClaims,
+): boolean | Promise<boolean> {
+  try {
+    return isRevoked(claims);
+  } catch (cause) {
+    throw revocationUnknown(cause);
+  }
+}
+
+function checkedExpectations(options: AccessTokenVerifierOptions) {
+  const audiences = typeof options.audience === "string" ? [options.audience] : [...options.audience];
+  const toleranceSeconds = options.clockToleranceSeconds ?? 5;
+  if (options.issuer === "") throw new TypeError("`issuer` must not be empty.");
+  if (audiences.length === 0 || audiences.includes("")) throw new TypeError("`audience` must not be empty.");
+  if (!(toleranceSeconds >= 0 && toleranceSeconds <= 60)) {
+    throw new TypeError("`clockToleranceSeconds` must be between 0 and 60.");
+  }
+  return { issuer: options.issuer, audiences, toleranceSeconds };
+}
+
+function checkedSize(maxEntries: number): number {
+  if (!(Number.isSafeInteger(maxEntries) && maxEntries > 0)) throw new TypeError("`maxEntries` must be positive.");
+  return maxEntries;
+}
