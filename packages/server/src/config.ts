@@ -1,0 +1,121 @@
+import type { Clock } from "@segno/core";
+import type { Logger, MailTransport, RandomSource } from "./engine.js";
+import type { StoreSource } from "./storage/source.js";
+
+/** What a user passes to `createSegno`. Everything may also come from the environment, as each comment says. */
+export interface SegnoOptions {
+  /** Where the application is reached, for example `https://app.example.com`. Else `SEGNO_URL`. */
+  readonly baseUrl?: string;
+  /** Default `/api/auth`. */
+  readonly basePath?: string;
+  /** The `iss` of tokens. Default: the origin of `baseUrl`. Else `SEGNO_ISSUER`. */
+  readonly issuer?: string;
+  /** `2:new,1:old`, newest first, each at least 32 characters. Else `SEGNO_SECRET`. Development: made once beside the database. */
+  readonly secret?: string;
+  /** A file path or `file:` URL (SQLite), a `postgres://` URL, or a source such as `postgres(pool)`. Else `SEGNO_DATABASE_URL`, else `./.segno/segno.db`. */
+  readonly database?: string | StoreSource;
+  /** Which ways to sign in exist. Default: passkey, emailLink and emailCode all true. */
+  readonly signIn?: SignInOptions;
+  /** How mail leaves. Development default: the built-in mailbox. */
+  readonly email?: MailTransport;
+  /** Further origins that may call the API with credentials. Else `SEGNO_TRUSTED_ORIGINS` (comma separated). Exact match. */
+  readonly trustedOrigins?: readonly string[];
+  /** How the client's address is known. Required in production. Else `SEGNO_TRUSTED_PROXIES`. */
+  readonly clientIp?: ClientIpOptions;
+  readonly session?: SessionOptions;
+  readonly tokens?: TokenOptions;
+  readonly keys?: KeyOptions;
+  /** `false` turns rate limits off: refused in production. */
+  readonly rateLimit?: boolean;
+  /** Details to ask for after sign-in, without ever blocking it. Default `["displayName"]`. */
+  readonly progressiveDetails?: readonly "displayName"[];
+  /** Default: `NODE_ENV === "production"`. */
+  readonly production?: boolean;
+  readonly logger?: Logger;
+  /** Replaced in tests only. */
+  readonly clock?: Clock;
+  readonly random?: RandomSource;
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+export interface SignInOptions {
+  readonly passkey?: boolean | PasskeyOptions;
+  readonly emailLink?: boolean;
+  readonly emailCode?: boolean;
+  /** Whether an unknown person may create an account. Default true. */
+  readonly signUp?: boolean;
+}
+export interface PasskeyOptions {
+  /** Default: the host name of `baseUrl`. */
+  readonly rpId?: string;
+  /** Shown by the authenticator. Default: the host name. */
+  readonly rpName?: string;
+  /** Further origins whose ceremonies are accepted. Default: the origin of `baseUrl` alone. */
+  readonly origins?: readonly string[];
+}
+export interface SessionOptions {
+  /** Ends after this long without use. Default 14 days. */
+  readonly idleSeconds?: number;
+  /** Ends this long after sign-in, used or not. Default 90 days. */
+  readonly absoluteSeconds?: number;
+  /** How old a proof of identity may be to change factors. Default 600. */
+  readonly recentSeconds?: number;
+}
+export interface TokenOptions {
+  /** Default 300. */
+  readonly accessTokenSeconds?: number;
+  /** Audiences a caller may ask for. Default: the issuer alone. */
+  readonly audiences?: readonly string[];
+  /** Scopes a first-party session holds. Default none. */
+  readonly scopes?: readonly string[];
+  /** Idle limit of a refresh family. Default 30 days. */
+  readonly refreshIdleSeconds?: number;
+  /** Absolute limit of a refresh family. Default 90 days. */
+  readonly refreshAbsoluteSeconds?: number;
+  /** How long the previous refresh token is answered with the same successor. Default 30. */
+  readonly refreshGraceSeconds?: number;
+  /** First-party public clients. Default `["segno"]`. */
+  readonly clients?: readonly string[];
+  /** Resource servers that may introspect: id to secret. Default none. Else `SEGNO_INTROSPECTION_CLIENTS` (`id:secret,...`). */
+  readonly introspectionClients?: Readonly<Record<string, string>>;
+}
+export interface KeyOptions {
+  readonly algorithm?: "ES256" | "EdDSA";
+  /** How long a key signs. Default 30 days. */
+  readonly signingSeconds?: number;
+  /** How long a key is published before it signs. Default 24 hours, at least 15 minutes. */
+  readonly publishSeconds?: number;
+}
+export type ClientIpOptions =
+  /** The socket's address is the client: no proxy in front. */
+  | { readonly source: "socket" }
+  /** Walk `X-Forwarded-For` from the right over these proxies (addresses or CIDR). */
+  | { readonly source: "forwarded"; readonly trustedProxies: readonly string[] }
+  /** A header the platform sets and strips from outside, for example `cf-connecting-ip`. */
+  | { readonly source: "header"; readonly header: string };
+
+/** Options after defaults and checks: what verbs read. */
+export interface ResolvedConfig {
+  readonly production: boolean;
+  readonly baseUrl: string;
+  readonly origin: string;
+  readonly isSecure: boolean;
+  readonly basePath: string;
+  readonly issuer: string;
+  readonly trustedOrigins: readonly string[];
+  readonly secrets: readonly { readonly version: number; readonly value: string }[];
+  readonly clientIp: ClientIpOptions | undefined;
+  readonly rateLimit: boolean;
+  readonly progressiveDetails: readonly "displayName"[];
+  readonly signIn: {
+    readonly passkey:
+      | { readonly rpId: string; readonly rpName: string; readonly origins: readonly string[] }
+      | undefined;
+    readonly emailLink: boolean;
+    readonly emailCode: boolean;
+    readonly signUp: boolean;
+  };
+  readonly session: Required<SessionOptions>;
+  readonly tokens: Required<TokenOptions>;
+  readonly keys: Required<KeyOptions>;
+}

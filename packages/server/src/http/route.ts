@@ -1,0 +1,71 @@
+import type { Authentication, AuthState } from "@segno/core";
+import type { GenericSchema } from "valibot";
+import type { Actor } from "../engine.js";
+
+/** What a handler gets: parsed input and who is asking. Nothing here is taken on trust from the client. */
+export interface RouteContext<Body = undefined> {
+  readonly request: Request;
+  readonly requestId: string;
+  readonly body: Body;
+  /** Path parameters by name, decoded and length-checked. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** The resolved client address bucket (IPv6 by /64), or `unknown`. */
+  readonly clientIp: string;
+  readonly auth: AuthState;
+  /** For routes with `access: "session"`: the caller. Throws `unauthenticated` elsewhere. */
+  readonly caller: () => Authentication;
+  /** Who to name in events. */
+  readonly actor: Actor;
+  readonly cookies: RouteCookies;
+}
+
+export interface RouteCookies {
+  /** The browser handle of the tx cookie, made and set on the first call when absent. */
+  browser(): string;
+  /** The browser handle if the request carried one. */
+  existingBrowser(): string | undefined;
+  /** The session token as presented. */
+  sessionToken(): string | undefined;
+  setSession(token: string, maxAgeSeconds: number): void;
+  clearSession(): void;
+}
+
+/** What a handler answers: JSON by default. */
+export interface Reply {
+  readonly status?: number;
+  readonly json?: unknown;
+  readonly html?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Route<Body = unknown> {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** Below the base path, `{name}` for parameters: `/v1/sessions/{id}`. */
+  readonly path: string;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly tag: string;
+  /** `session`: a good session or first-party access token, else 401. `public`: anyone; `auth` still tells who. */
+  readonly access: "public" | "session";
+  /** Ask the store, not a cache, who is calling. */
+  readonly fresh?: boolean;
+  /** Validates the body and generates its OpenAPI schema. Absent: the body must be empty. */
+  readonly body?: GenericSchema<unknown, Body>;
+  /** Body encodings accepted. Default `["json"]`. */
+  readonly encodings?: readonly ("json" | "form")[];
+  /** Documented answers by status. */
+  readonly answers: Readonly<Record<number, { readonly description: string; readonly schema?: GenericSchema }>>;
+  /** `oauth` answers errors in RFC 6749 form, `html` as a readable page. Default `problem`. */
+  readonly errors?: "problem" | "oauth" | "html";
+  /** Origin and Fetch-Metadata are checked on unsafe methods unless the credential is in the body or header (`/oauth2/*`). */
+  readonly crossSite?: boolean;
+  /** Largest body in bytes. Default 16 KiB. */
+  readonly maxBodyBytes?: number;
+  readonly handle: (context: RouteContext<Body>) => Promise<Reply>;
+}
+
+/** Gives a route literal its body type. */
+export function defineRoute<Body>(route: Route<Body>): Route {
+  return route as unknown as Route;
+}

@@ -1,0 +1,48 @@
+import { SegnoError } from "@segno/core";
+
+/** What drivers put on their errors. */
+interface DriverFault {
+  readonly code?: unknown;
+  /** node:sqlite: SQLite's extended result code. */
+  readonly errcode?: unknown;
+  readonly message?: unknown;
+}
+const asFault = (error: unknown): DriverFault => (typeof error === "object" && error !== null ? error : {});
+
+/** True when a statement failed because a row with that unique value exists, in either dialect. */
+export function isUniqueViolation(error: unknown): boolean {
+  const { code, errcode, message } = asFault(error);
+  if (code === "23505") return true;
+  if (errcode === 2067 || errcode === 1555) return true;
+  return typeof message === "string" && message.includes("UNIQUE constraint failed");
+}
+
+/** Serialization failure or deadlock: the same transaction may well pass when run again. */
+export function isRetryable(error: unknown): boolean {
+  const { code } = asFault(error);
+  return code === "40001" || code === "40P01";
+}
+
+/** Connection and capacity faults of `pg` and the system calls under it. */
+const unreachable =
+  /^(08...|53...|57P0.|58...|25006|ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/;
+/** SQLite: busy, locked, read-only, I/O error, corrupt, full, cannot open, not a database. */
+const sqliteDown = new Set([5, 6, 8, 10, 11, 13, 14, 26]);
+
+/** True when the store, not the statement, is at fault. */
+export function isStoreDown(error: unknown): boolean {
+  const { code, errcode, message } = asFault(error);
+  if (isRetryable(error)) return true;
+  if (typeof code === "string" && unreachable.test(code)) return true;
+  if (typeof errcode === "number") return sqliteDown.has(errcode & 0xff);
+  if (typeof message !== "string") return false;
+  return /Connection terminated|timeout exceeded when trying to connect|Query read timeout|database is (locked|not open)/.test(
+    message,
+  );
+}
+
+/** Anything caught, as a SegnoError: faults of the store become `store_unavailable`, the rest `internal`. */
+export function toSegnoError(caught: unknown): SegnoError {
+  if (!isStoreDown(caught)) return SegnoError.from(caught);
+  return new SegnoError("store_unavailable", "The database did not answer.", { cause: caught, retryAfterSeconds: 2 });
+}

@@ -1,0 +1,7 @@
+/** What other folders may use of the store. */
+export { isStoreDown, isUniqueViolation, toSegnoError } from "./faults.js";
+export { rememberOnce } from "./once.js";
+export { postgresUrl } from "./postgres.js";
+export type { Schema } from "./schema.js";
+export type { StoreContext, StoreSource } from "./source.js";
+export { sqlite } from "./sqlite.js";

@@ -1,0 +1,104 @@
+import type { Migration } from "../migrate.js";
+
+/** Words that differ between the dialects. `{time}` holds milliseconds, `{int}` small whole numbers, `{real}` fractions. */
+const words = {
+  sqlite: { time: "integer", int: "integer", real: "real", end: "strict" },
+  postgres: { time: "double precision", int: "integer", real: "double precision", end: "" },
+} as const;
+
+const tables = [
+  `create table segno_users (
+    id text primary key, status text not null, display_name text, user_handle text not null unique,
+    created_at {time} not null, updated_at {time} not null
+  ) {end}`,
+
+  `create table segno_identifiers (
+    id text primary key, user_id text not null references segno_users (id) on delete cascade,
+    kind text not null, value text not null, verified_at {time}, created_at {time} not null,
+    unique (user_id, kind, value)
+  ) {end}`,
+  // the rule behind account linking: one verified owner per address, any number of unproven claims
+  `create unique index segno_identifiers_verified on segno_identifiers (kind, value) where verified_at is not null`,
+  `create index segno_identifiers_value on segno_identifiers (kind, value)`,
+
+  `create table segno_sessions (
+    id text primary key, token_hash text not null unique, user_id text not null references segno_users (id) on delete cascade,
+    client_id text not null, device_name text not null, acr text not null, amr text not null, auth_time {time} not null,
+    created_at {time} not null, last_seen_at {time} not null, idle_expires_at {time} not null,
+    absolute_expires_at {time} not null, revoked_at {time}, revoked_reason text
+  ) {end}`,
+  `create index segno_sessions_user on segno_sessions (user_id)`,
+  `create index segno_sessions_expiry on segno_sessions (idle_expires_at)`,
+
+  `create table segno_refresh_families (
+    id text primary key, session_id text not null references segno_sessions (id) on delete cascade,
+    user_id text not null references segno_users (id) on delete cascade, client_id text not null, scope text not null,
+    audience text not null, dpop_jkt text, generation {int} not null, current_hash text not null unique, previous_hash text,
+    successor_sealed text, rotated_at {time}, created_at {time} not null, idle_expires_at {time} not null,
+    absolute_expires_at {time} not null, revoked_at {time}, revoked_reason text
+  ) {end}`,
+  `create unique index segno_refresh_families_previous on segno_refresh_families (previous_hash) where previous_hash is not null`,
+  `create index segno_refresh_families_session on segno_refresh_families (session_id)`,
+  `create index segno_refresh_families_user on segno_refresh_families (user_id)`,
+  `create index segno_refresh_families_expiry on segno_refresh_families (idle_expires_at)`,
+
+  `create table segno_revoked_tokens (jti text primary key, expires_at {time} not null) {end}`,
+  `create index segno_revoked_tokens_expiry on segno_revoked_tokens (expires_at)`,
+
+  `create table segno_attempts (
+    id text primary key, kind text not null, browser_hash text not null,
+    user_id text references segno_users (id) on delete cascade, session_id text references segno_sessions (id) on delete cascade,
+    identifier text, challenge text, code_mac text, link_hash text, data text not null, tries {int} not null,
+    created_at {time} not null, expires_at {time} not null, consumed_at {time}
+  ) {end}`,
+  `create unique index segno_attempts_link on segno_attempts (link_hash) where link_hash is not null`,
+  `create index segno_attempts_identifier on segno_attempts (identifier) where identifier is not null`,
+  `create index segno_attempts_user on segno_attempts (user_id) where user_id is not null`,
+  `create index segno_attempts_session on segno_attempts (session_id) where session_id is not null`,
+  `create index segno_attempts_expiry on segno_attempts (expires_at)`,
+
+  `create table segno_passkeys (
+    id text primary key, credential_id text not null unique, user_id text not null references segno_users (id) on delete cascade,
+    public_key text not null, counter {real} not null, transports text not null, aaguid text not null,
+    backup_eligible {int} not null, backed_up {int} not null, name text not null, created_at {time} not null, last_used_at {time}
+  ) {end}`,
+  `create index segno_passkeys_user on segno_passkeys (user_id)`,
+
+  `create table segno_keys (
+    kid text primary key, purpose text not null, algorithm text not null, state text not null, public_jwk text not null,
+    private_sealed text not null, created_at {time} not null, published_at {time} not null, signing_at {time},
+    verify_only_at {time}, retired_at {time}, latest_exp {time}
+  ) {end}`,
+  `create index segno_keys_state on segno_keys (purpose, state)`,
+
+  `create table segno_outbox (
+    id text primary key, type text not null, subject text, payload text not null, created_at {time} not null,
+    delivered_at {time}, attempts {int} not null, next_attempt_at {time} not null, locked_until {time} not null
+  ) {end}`,
+  `create index segno_outbox_due on segno_outbox (next_attempt_at, id) where delivered_at is null`,
+  `create index segno_outbox_delivered on segno_outbox (delivered_at) where delivered_at is not null`,
+
+  `create table segno_mail (
+    id text primary key, sealed text not null, created_at {time} not null, attempts {int} not null,
+    next_attempt_at {time} not null, locked_until {time} not null
+  ) {end}`,
+  `create index segno_mail_due on segno_mail (next_attempt_at, id)`,
+
+  `create table segno_rate_limits (key text primary key, tat {real} not null, expires_at {real} not null) {end}`,
+  `create index segno_rate_limits_expiry on segno_rate_limits (expires_at)`,
+
+  `create table segno_once (key text primary key, expires_at {time} not null) {end}`,
+  `create index segno_once_expiry on segno_once (expires_at)`,
+];
+
+function inDialect(dialect: keyof typeof words): readonly string[] {
+  const table: Readonly<Record<string, string>> = words[dialect];
+  return tables.map((statement) => statement.replace(/\{(\w+)\}/g, (_, word: string) => table[word] ?? "").trim());
+}
+
+export const schemaMigration: Migration = {
+  number: 1,
+  name: "schema",
+  sqlite: inDialect("sqlite"),
+  postgres: inDialect("postgres"),
+};

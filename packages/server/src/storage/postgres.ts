@@ -1,0 +1,175 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { cwd } from "node:process";
+import { pathToFileURL } from "node:url";
+import { SegnoError } from "@segno/core";
+import { Kysely, PostgresDialect, type PostgresPool, sql } from "kysely";
+import type { SessionRow, Store } from "../engine.js";
+import { isRetryable } from "./faults.js";
+import { migrate } from "./migrate.js";
+import { migrations } from "./migrations/index.js";
+import type { Schema } from "./schema.js";
+import { readSessionSql } from "./session-sql.js";
+import type { StoreContext, StoreSource } from "./source.js";
+import { insideTransaction, refuseInsideTransaction } from "./transaction-guard.js";
+
+/** What Segno needs of a `pg` pool: an instance of `pg.Pool` fits, and so does anything of this shape. */
+export interface PgPool {
+  connect(): Promise<PgClient>;
+  end(): Promise<void>;
+}
+export interface PgClient {
+  query(statement: PgStatement): Promise<PgResult>;
+  query(text: string, values?: unknown[]): Promise<PgResult>;
+  release(destroy?: boolean): void;
+}
+export interface PgStatement {
+  readonly name: string;
+  readonly text: string;
+  readonly values: unknown[];
+}
+export interface PgResult {
+  readonly command: string;
+  readonly rowCount: number | null;
+  // biome-ignore lint/suspicious/noExplicitAny: the driver's own row type
+  readonly rows: unknown[];
+}
+
+/**
+ * PostgreSQL, or an engine that speaks its protocol, through a pool the application holds. The pool stays the
+ * application's: closing Segno does not end it.
+ * @example
+ * ```ts
+ * import { createSegno } from "@segno/server";
+ * import { postgres } from "@segno/server/storage/sql";
+ * import pg from "pg";
+ * const segno = createSegno({ database: postgres(new pg.Pool({ connectionString: process.env.DATABASE_URL })) });
+ * ```
+ */
+export function postgres(pool: PgPool): StoreSource {
+  return { describe: "postgres pool", open: (context) => openPostgres(pool, context, async () => {}) };
+}
+
+/** A `postgres://` URL: loads the application's own `pg`. */
+export function postgresUrl(url: string): StoreSource {
+  const describe = `postgres ${hostOf(url)}`;
+  return {
+    describe,
+    open: async (context) => {
+      const pool = createPool(await loadPg(), url);
+      return await openPostgres(pool, context, () => pool.end());
+    },
+  };
+}
+
+async function openPostgres(pool: PgPool, context: StoreContext = {}, end: () => Promise<void>): Promise<Store> {
+  const guarded: PostgresPool = {
+    connect: async () => {
+      refuseInsideTransaction(pool);
+      return (await pool.connect()) as unknown as Awaited<ReturnType<PostgresPool["connect"]>>;
+    },
+    end,
+    options: {},
+  };
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: guarded }) });
+  try {
+    await migrate(db, migrations, {
+      dialect: "postgres",
+      nowMs: (context.clock ?? { nowMs: () => Date.now() }).nowMs(),
+    });
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return {
+    dialect: "postgres",
+    db,
+    transaction: (work) => retrying(() => db.transaction().execute((trx) => insideTransaction(pool, () => work(trx)))),
+    readSession: (tokenHash) => readSession(pool, tokenHash),
+    ping: async () => void (await sql`select 1`.execute(db)),
+    close: () => db.destroy(),
+  };
+}
+
+/** A named statement: parsed and planned once per connection. */
+async function readSession(pool: PgPool, tokenHash: string): Promise<SessionRow | undefined> {
+  refuseInsideTransaction(pool);
+  const client = await pool.connect();
+  try {
+    const { rows } = await client.query({
+      name: "segno_read_session",
+      text: readSessionSql("$1"),
+      values: [tokenHash],
+    });
+    return rows[0] as SessionRow | undefined;
+  } finally {
+    client.release();
+  }
+}
+
+const maxTries = 10;
+
+/** Runs again what the database rolled back because of another transaction, waiting a little longer each time. */
+async function retrying<Result>(run: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await run();
+    } catch (error) {
+      if (!isRetryable(error) || tries >= maxTries) throw error;
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(200, 2 ** tries)));
+    }
+  }
+}
+
+interface PgModule {
+  readonly Pool: new (
+    options: Readonly<Record<string, unknown>>,
+  ) => PgPool & { on(event: "error", listener: () => void): unknown };
+}
+
+/** The application's `pg`, looked up from where it runs. */
+async function loadPg(): Promise<PgModule> {
+  const name: string = "pg";
+  try {
+    const found = createRequire(join(cwd(), "package.json")).resolve(name);
+    return moduleOf(await import(pathToFileURL(found).href));
+  } catch {
+    // not beside the application: perhaps beside us
+  }
+  try {
+    return moduleOf(await import(name));
+  } catch (cause) {
+    throw new SegnoError(
+      "store_unavailable",
+      'A postgres:// database needs the package "pg": run "npm install pg", or pass postgres(pool) from "@segno/server/storage/sql".',
+      { cause },
+    );
+  }
+}
+
+function moduleOf(loaded: unknown): PgModule {
+  const { default: inner } = loaded as { readonly default?: PgModule };
+  return inner ?? (loaded as PgModule);
+}
+
+function createPool(pg: PgModule, url: string): PgPool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 10,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 15_000,
+    application_name: "segno",
+  });
+  // a connection that breaks while idle is replaced at the next use; without a listener it would end the process
+  pool.on("error", () => {});
+  return pool;
+}
+
+function hostOf(url: string): string {
+  try {
+    const { host, pathname } = new URL(url);
+    return `${host}${pathname}`;
+  } catch {
+    return "(unreadable URL)";
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Every table, as Kysely sees it. Times are milliseconds since the epoch. Numbers are plain numbers in both dialects
+ * (PostgreSQL: double precision for times, exact to 2^53). JSON is text. Flags are 0 or 1.
+ */
+export interface Schema {
+  readonly segno_users: {
+    id: string;
+    status: "active" | "suspended" | "deleted";
+    display_name: string | null;
+    /** WebAuthn user handle: 64 random bytes, base64url, nothing personal. */
+    user_handle: string;
+    created_at: number;
+    updated_at: number;
+  };
+  readonly segno_identifiers: {
+    id: string;
+    user_id: string;
+    kind: "email";
+    /** Normalised once, never changed again. Unique among verified rows. */
+    value: string;
+    verified_at: number | null;
+    created_at: number;
+  };
+  readonly segno_sessions: {
+    id: string;
+    /** SHA-256 of the opaque token, base64url. */
+    token_hash: string;
+    user_id: string;
+    client_id: string;
+    device_name: string;
+    acr: string;
+    /** JSON list. */
+    amr: string;
+    auth_time: number;
+    created_at: number;
+    last_seen_at: number;
+    idle_expires_at: number;
+    absolute_expires_at: number;
+    revoked_at: number | null;
+    revoked_reason: string | null;
+  };
+  readonly segno_refresh_families: {
+    id: string;
+    session_id: string;
+    user_id: string;
+    client_id: string;
+    scope: string;
+    audience: string;
+    /** Thumbprint of the key this family is bound to. */
+    dpop_jkt: string | null;
+    generation: number;
+    current_hash: string;
+    previous_hash: string | null;
+    /** The successor of `previous_hash`, sealed under a key derived from the previous token itself. */
+    successor_sealed: string | null;
+    rotated_at: number | null;
+    created_at: number;
+    idle_expires_at: number;
+    absolute_expires_at: number;
+    revoked_at: number | null;
+    revoked_reason: string | null;
+  };
+  /** Access tokens revoked before their `exp`. */
+  readonly segno_revoked_tokens: { jti: string; expires_at: number };
+  readonly segno_attempts: {
+    id: string;
+    kind: "email_sign_in" | "email_add" | "passkey_sign_up" | "passkey_sign_in" | "passkey_step_up" | "passkey_add";
+    /** SHA-256 of the browser handle in the tx cookie. */
+    browser_hash: string;
+    user_id: string | null;
+    session_id: string | null;
+    /** Normalised address. */
+    identifier: string | null;
+    /** WebAuthn challenge, base64url. */
+    challenge: string | null;
+    /** HMAC of the code. */
+    code_mac: string | null;
+    /** SHA-256 of the link token. */
+    link_hash: string | null;
+    /** JSON, by kind: display name, return path, user handle. */
+    data: string;
+    tries: number;
+    created_at: number;
+    expires_at: number;
+    consumed_at: number | null;
+  };
+  readonly segno_passkeys: {
+    id: string;
+    credential_id: string;
+    user_id: string;
+    /** COSE key, base64url. */
+    public_key: string;
+    counter: number;
+    /** JSON list. */
+    transports: string;
+    aaguid: string;
+    backup_eligible: number;
+    backed_up: number;
+    name: string;
+    created_at: number;
+    last_used_at: number | null;
+  };
+  readonly segno_keys: {
+    kid: string;
+    purpose: string;
+    algorithm: string;
+    state: "published" | "signing" | "verify_only" | "retired" | "compromised";
+    /** JSON. */
+    public_jwk: string;
+    /** Private JWK sealed by the secret list. */
+    private_sealed: string;
+    created_at: number;
+    published_at: number;
+    signing_at: number | null;
+    verify_only_at: number | null;
+    retired_at: number | null;
+    /** Latest `exp` signed under this kid. */
+    latest_exp: number | null;
+  };
+  readonly segno_outbox: {
+    id: string;
+    type: string;
+    subject: string | null;
+    /** CloudEvents JSON. */
+    payload: string;
+    created_at: number;
+    delivered_at: number | null;
+    attempts: number;
+    next_attempt_at: number;
+    locked_until: number;
+  };
+  readonly segno_mail: {
+    id: string;
+    /** The message, sealed: a dump shows no address, link or code. */
+    sealed: string;
+    created_at: number;
+    attempts: number;
+    next_attempt_at: number;
+    locked_until: number;
+  };
+  /** GCRA buckets: the theoretical arrival time. */
+  readonly segno_rate_limits: { key: string; tat: number; expires_at: number };
+  /** Values that may be seen once (DPoP proofs). */
+  readonly segno_once: { key: string; expires_at: number };
+  readonly segno_migrations: { number: number; name: string; checksum: string; applied_at: number };
+}

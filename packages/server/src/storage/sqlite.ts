@@ -1,0 +1,89 @@
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
+import { SegnoError } from "@segno/core";
+import { Kysely, sql } from "kysely";
+import type { SessionRow, Store } from "../engine.js";
+import { migrate } from "./migrate.js";
+import { migrations } from "./migrations/index.js";
+import type { Schema } from "./schema.js";
+import { readSessionSql } from "./session-sql.js";
+import type { StoreContext, StoreSource } from "./source.js";
+import { sqliteDialect } from "./sqlite-dialect.js";
+import { insideTransaction } from "./transaction-guard.js";
+
+export interface SqliteOptions {
+  /** `full` (default): a commit survives a power cut. `normal`: it survives a crash of the process only, and is faster. */
+  readonly durability?: "full" | "normal";
+}
+
+/**
+ * SQLite through `node:sqlite`, with no further package.
+ * @param path a file (made when missing, readable by its owner only), a `file:` URL, or `:memory:`
+ * @example
+ * ```ts
+ * import { createSegno } from "@segno/server";
+ * import { sqlite } from "@segno/server/storage/sql";
+ * const segno = createSegno({ database: sqlite("./data/segno.db") });
+ * ```
+ */
+export function sqlite(path: string, options: SqliteOptions = {}): StoreSource {
+  const file = path === ":memory:" ? path : resolve(path.startsWith("file:") ? fileURLToPath(path) : path);
+  return { describe: `sqlite ${file}`, open: (context) => openSqlite(file, options, context) };
+}
+
+async function openSqlite(file: string, options: SqliteOptions, context: StoreContext = {}): Promise<Store> {
+  const { DatabaseSync: Database } = await loadSqlite();
+  const isMemory = file === ":memory:";
+  if (!isMemory) createPrivately(file);
+  const database = new Database(file);
+  setPragmas(database, options);
+  const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
+  await migrate(db, migrations, { dialect: "sqlite", nowMs: (context.clock ?? { nowMs: () => Date.now() }).nowMs() });
+  // a second connection sees committed rows only, also while a transaction is open on the first
+  const reader = isMemory ? database : new Database(file, { readOnly: true });
+  if (!isMemory) reader.exec("pragma busy_timeout = 5000");
+  const session = reader.prepare(readSessionSql("?"));
+  return {
+    dialect: "sqlite",
+    db,
+    transaction: (work) => db.transaction().execute((trx) => insideTransaction(database, () => work(trx))),
+    readSession: (tokenHash) => session.get(tokenHash) as SessionRow | undefined,
+    ping: async () => void (await sql`select 1`.execute(db)),
+    close: async () => {
+      if (!isMemory && reader.isOpen) reader.close();
+      await db.destroy();
+    },
+  };
+}
+
+async function loadSqlite(): Promise<typeof import("node:sqlite")> {
+  try {
+    return await import("node:sqlite");
+  } catch (cause) {
+    throw new SegnoError("store_unavailable", "SQLite needs Node 22.13 or newer, Bun or Deno 2.2.", { cause });
+  }
+}
+
+/** The folder and the file belong to their owner alone. */
+function createPrivately(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  closeSync(openSync(file, "a", 0o600));
+}
+
+function setPragmas(database: DatabaseSync, options: SqliteOptions): void {
+  database.exec("pragma busy_timeout = 5000");
+  for (let tries = 1; ; tries += 1) {
+    try {
+      database.exec("pragma journal_mode = wal");
+      break;
+    } catch (error) {
+      // two processes switching a new file at once: the switch does not wait for the busy timeout
+      if (tries >= 50) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+  database.exec(`pragma synchronous = ${options.durability === "normal" ? "normal" : "full"}`);
+  database.exec("pragma foreign_keys = on");
+}

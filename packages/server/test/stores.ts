@@ -1,0 +1,74 @@
+// Stores for tests: SQLite in a file and in memory, and PostgreSQL in a schema of its own, also with a pool of one.
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { StoreSource } from "@segno/server/storage/sql";
+import { postgres, sqlite } from "@segno/server/storage/sql";
+import pg from "pg";
+
+export interface TestDatabase {
+  /** Opens the database; more than once gives several independent stores on the same data, as several processes would. */
+  readonly source: () => StoreSource;
+  /** Ends pools and deletes the data. */
+  readonly drop: () => Promise<void>;
+}
+
+export interface TestDatabaseKind {
+  readonly name: string;
+  /** Why this kind cannot run here; undefined when it can. */
+  readonly skipped: string | undefined;
+  readonly create: () => Promise<TestDatabase>;
+}
+
+const postgresServer = process.env.SEGNO_TEST_POSTGRES_URL;
+const noServer = postgresServer === undefined ? "skipped: SEGNO_TEST_POSTGRES_URL is not set" : undefined;
+
+/** Every kind of database the contract must hold on. Use with `describe.each`. */
+export const testDatabases: readonly TestDatabaseKind[] = [
+  { name: "sqlite file", skipped: undefined, create: sqliteFile },
+  {
+    name: "sqlite memory",
+    skipped: undefined,
+    create: async () => ({ source: () => sqlite(":memory:"), drop: async () => {} }),
+  },
+  { name: "postgres", skipped: noServer, create: () => postgresSchema(10) },
+  { name: "postgres, pool of one", skipped: noServer, create: () => postgresSchema(1) },
+];
+if (noServer !== undefined) console.info(`PostgreSQL store tests ${noServer}`);
+
+async function sqliteFile(): Promise<TestDatabase> {
+  const folder = mkdtempSync(join(tmpdir(), "segno-store-"));
+  return {
+    source: () => sqlite(join(folder, "segno.db")),
+    drop: async () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** A schema of its own, so that test files never meet. */
+export async function postgresSchema(poolSize: number): Promise<TestDatabase> {
+  const name = `segno_test_${randomBytes(6).toString("hex")}`;
+  await once(`create schema ${name}`);
+  const pools: pg.Pool[] = [];
+  return {
+    source: () => {
+      const pool = new pg.Pool({ connectionString: postgresServer, max: poolSize, options: `-c search_path=${name}` });
+      pools.push(pool);
+      return postgres(pool);
+    },
+    drop: async () => {
+      await Promise.all(pools.map((pool) => pool.end()));
+      await once(`drop schema ${name} cascade`);
+    },
+  };
+}
+
+async function once(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: postgresServer });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
