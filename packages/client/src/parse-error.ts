@@ -3,7 +3,14 @@ import type { ClientError, FieldError, StepUpRequirement } from "./result.js";
 import type { JsonObject } from "./wire.js";
 
 /** Codes that are made here, without an answer from the service. */
-export type LocalCode = "network" | "timeout" | "unexpected_response" | "internal" | "rate_limited" | "unauthenticated" | "invalid_grant";
+export type LocalCode =
+  | "network"
+  | "timeout"
+  | "unexpected_response"
+  | "internal"
+  | "rate_limited"
+  | "unauthenticated"
+  | "invalid_grant";
 
 const localErrors: Readonly<Record<LocalCode, readonly [title: string, when: RetryWhen]>> = {
   network: ["The service cannot be reached. Check your connection and try again.", "after_delay"],

@@ -80,7 +80,8 @@ export function createSessionStore({ load, onUse, onChange }: SessionStoreOption
       if (epoch !== begunAt) return result;
       if (result.error === null) set(result.data);
       else if (result.error.code === "unauthenticated" || result.error.code === "invalid_grant") set(null);
-      else if (state.status === "loading") change({ status: "loading", session: null, user: null, error: result.error });
+      else if (state.status === "loading")
+        change({ status: "loading", session: null, user: null, error: result.error });
       return result;
     });
     flight = { epoch: begunAt, reply };

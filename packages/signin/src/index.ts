@@ -1,0 +1,11 @@
+export type { SignInActions, SignInFlow, SignInOptions } from "./create-sign-in.js";
+export { createSignIn } from "./create-sign-in.js";
+export type { PasskeyBrowser } from "./passkey/browser-port.js";
+export { addPasskey, listPasskeys, removePasskey } from "./passkey/manage-passkeys.js";
+export { passkeyErrorOf } from "./passkey/passkey-error.js";
+export type { PasskeySupport } from "./passkey/support.js";
+export { detectPasskeySupport } from "./passkey/support.js";
+export type { SignInInput, SignInState } from "./sign-in-state.js";
+export type { StepUpActions, StepUpFlow, StepUpPending, StepUpState } from "./step-up/create-step-up.js";
+export { createStepUp } from "./step-up/create-step-up.js";
+export type { Flow } from "./store.js";

@@ -1,0 +1,155 @@
+import {
+  type ClientError,
+  failure,
+  parseStepUp,
+  type Result,
+  type SegnoClient,
+  type SignedIn,
+  type StepUpRequirement,
+} from "@segno/client";
+import { type PasskeyBrowser, passkeyBrowser } from "../passkey/browser-port.js";
+import { runCeremony } from "../passkey/ceremony.js";
+import { createStore, type Flow } from "../store.js";
+
+/** Where a step-up stands. `requirement` is what the service asked for (RFC 9470). */
+export type StepUpState =
+  | { readonly status: "idle" }
+  /** The person has to confirm, or cancel. `methods` is what can help, best first. */
+  | StepUpPending<"required">
+  | StepUpPending<"awaiting_passkey">
+  | StepUpPending<"sending_email">
+  | (StepUpPending<"awaiting_code"> & {
+      readonly attemptId: string;
+      readonly codeLength: number;
+      readonly isVerifying: boolean;
+    });
+
+export interface StepUpPending<Status extends string> {
+  readonly status: Status;
+  readonly requirement: StepUpRequirement;
+  readonly methods: readonly ("passkey" | "email")[];
+  readonly error: ClientError | null;
+}
+
+export interface StepUpActions {
+  /**
+   * Runs a call; when the service asks for a step-up, waits for the person to confirm and runs it again. Cancelled:
+   * the first answer is returned. Works for client calls and for `fetch` responses.
+   */
+  run<T>(call: () => Promise<T>): Promise<T>;
+  confirmWithPasskey(): Promise<void>;
+  /** Mails a code to the account's own address; only where the requirement is no more than `aal1`. */
+  sendEmail(): Promise<void>;
+  submitCode(code: string): Promise<void>;
+  cancel(): void;
+}
+
+export type StepUpFlow = Flow<StepUpState, StepUpActions>;
+
+/** Confirms that it is still the same person, then resumes what was asked. One step-up serves all calls that wait. */
+export function createStepUp(client: SegnoClient, options: { readonly browser?: PasskeyBrowser } = {}): StepUpFlow {
+  const browser = options.browser ?? passkeyBrowser;
+  const store = createStore<StepUpState>({ status: "idle" });
+  let waiting: { readonly outcome: Promise<boolean>; readonly settle: (isConfirmed: boolean) => void } | undefined;
+  let turn = 0;
+
+  const begin = () => {
+    turn += 1;
+    browser.cancel();
+    const mine = turn;
+    return () => mine === turn;
+  };
+  const end = (isConfirmed: boolean) => {
+    begin();
+    const { settle } = waiting ?? {};
+    waiting = undefined;
+    store.set({ status: "idle" });
+    settle?.(isConfirmed);
+  };
+  const require = (requirement: StepUpRequirement): Promise<boolean> => {
+    if (waiting) return waiting.outcome;
+    let settle: (isConfirmed: boolean) => void = () => undefined;
+    const outcome = new Promise<boolean>((resolve) => {
+      settle = resolve;
+    });
+    waiting = { outcome, settle };
+    store.set({ status: "required", requirement, methods: methodsFor(requirement, client), error: null });
+    return outcome;
+  };
+  const pending = (): StepUpPending<string> | undefined => {
+    const state = store.getState();
+    return state.status === "idle" ? undefined : state;
+  };
+  const conclude = (result: Result<SignedIn>, state: StepUpPending<string>) => {
+    if (result.error === null) return end(true);
+    const now = store.getState();
+    const stays = now.status === "awaiting_code" && result.error.retry.when !== "new_attempt";
+    store.set(stays ? { ...now, isVerifying: false, error: result.error } : required(state, result.error));
+  };
+
+  return {
+    getState: store.getState,
+    subscribe: store.subscribe,
+    actions: {
+      run: async (call) => {
+        const first = await call();
+        const requirement = stepUpAsked(first);
+        if (!requirement) return first;
+        return (await require(requirement)) ? await call() : first;
+      },
+      confirmWithPasskey: async () => {
+        const state = pending();
+        if (!state || state.status === "awaiting_passkey") return;
+        const isWanted = begin();
+        store.set({ ...required(state, null), status: "awaiting_passkey" });
+        const result = await runCeremony({
+          options: client.passkeys.stepUpOptions,
+          prompt: (publicKey) => browser.get(publicKey, false),
+          verify: client.passkeys.stepUpVerify,
+          isWanted,
+        });
+        if (isWanted()) conclude(result, state);
+      },
+      sendEmail: async () => {
+        const state = pending();
+        const email = client.session.get().user?.email;
+        if (!state || !email || !state.methods.includes("email") || state.status === "sending_email") return;
+        const isWanted = begin();
+        store.set({ ...required(state, null), status: "sending_email" });
+        const result = await client.email.start({ email });
+        if (!isWanted()) return;
+        if (result.error !== null) return store.set(required(state, result.error));
+        const { attemptId, codeLength } = result.data;
+        store.set({ ...required(state, null), status: "awaiting_code", attemptId, codeLength, isVerifying: false });
+      },
+      submitCode: async (code) => {
+        const state = store.getState();
+        if (state.status !== "awaiting_code" || state.isVerifying) return;
+        const isWanted = begin();
+        store.set({ ...state, isVerifying: true, error: null });
+        const result = await client.email.verify({ attemptId: state.attemptId, code: code.replace(/[\s-]/g, "") });
+        if (isWanted()) conclude(result, state);
+      },
+      cancel: () => end(false),
+    },
+  };
+}
+
+function required(state: StepUpPending<string>, error: ClientError | null): StepUpPending<"required"> {
+  return { status: "required", requirement: state.requirement, methods: state.methods, error };
+}
+
+/** A mailed code reaches `aal1`: it helps only where no more is asked. */
+function methodsFor(requirement: StepUpRequirement, client: SegnoClient): readonly ("passkey" | "email")[] {
+  const isEmailEnough = requirement.acr === "aal1" && client.session.get().user?.email != null;
+  return isEmailEnough ? ["passkey", "email"] : ["passkey"];
+}
+
+/** The requirement in an answer of the client or in a `Response`, or undefined when none is asked. */
+function stepUpAsked(answer: unknown): StepUpRequirement | undefined {
+  if (typeof Response !== "undefined" && answer instanceof Response) {
+    return answer.status === 401 ? parseStepUp(answer.headers) : undefined;
+  }
+  const error = (answer as Partial<ReturnType<typeof failure>> | null | undefined)?.error;
+  return error?.code === "insufficient_user_authentication" ? (error.stepUp ?? {}) : undefined;
+}
