@@ -1,0 +1,110 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { isSegnoError } from "@segno/core";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type TestDatabase, testDatabases } from "../../test/stores.js";
+import type { Store } from "../engine.js";
+import { createRateLimiter } from "./rate-limiter.js";
+
+const rule = { name: "test", limit: 7, windowSeconds: 60 };
+
+describe.each(testDatabases)("rate limiter: $name", ({ name, skipped, create }) => {
+  if (skipped !== undefined) {
+    it.skip(skipped, () => {});
+    return;
+  }
+  let database: TestDatabase;
+  let store: Store;
+  let nowMs: number;
+  const clock = { nowMs: () => nowMs };
+  beforeEach(async () => {
+    nowMs = 1_800_000_000_123;
+    database = await create();
+    store = await database.source().open();
+  });
+  afterEach(async () => {
+    await store.close();
+    await database.drop();
+  });
+  const passes = async (takes: Promise<void>[]) =>
+    (await Promise.allSettled(takes)).filter((take) => take.status === "fulfilled").length;
+
+  it("T-036: of 60 parallel takes over a limit of 7 exactly 7 pass", async () => {
+    const limiter = createRateLimiter({ db: store.db, clock, isOn: true });
+    expect(await passes(Array.from({ length: 60 }, () => limiter.take(rule, "a")))).toBe(7);
+    expect(await passes([limiter.take(rule, "b"), limiter.take({ ...rule, name: "other" }, "a")])).toBe(2);
+  });
+
+  it("lets one more through each time a permit's share of the window has passed, and says when", async () => {
+    const limiter = createRateLimiter({ db: store.db, clock, isOn: true });
+    await passes(Array.from({ length: 10 }, () => limiter.take(rule, "a")));
+    const refused = await limiter.take(rule, "a").catch((error: unknown) => error);
+    expect(isSegnoError(refused, "rate_limited") && refused.retryAfterSeconds).toBe(9);
+    nowMs += 9_000;
+    expect(await passes([limiter.take(rule, "a"), limiter.take(rule, "a")])).toBe(1);
+    nowMs += 120_000;
+    expect(await passes(Array.from({ length: 20 }, () => limiter.take(rule, "a")))).toBe(7);
+  });
+
+  it("a leased rule never passes more than its limit, and does not outlive its second", async () => {
+    const limiter = createRateLimiter({ db: store.db, clock, isOn: true });
+    const leased = { name: "read", limit: 50, windowSeconds: 60, leaseSize: 10 };
+    const takes: Promise<void>[] = [];
+    for (let index = 0; index < 200; index += 1) {
+      const take = limiter.take(leased, "a");
+      takes.push(take);
+      await take.catch(() => {});
+    }
+    expect(await passes(takes)).toBe(50);
+    nowMs += 24_000;
+    await limiter.take(leased, "a");
+    nowMs += 1_500;
+    const row = await store.db.selectFrom("segno_rate_limits").select("tat").executeTakeFirstOrThrow();
+    await limiter.take(leased, "a");
+    const after = await store.db.selectFrom("segno_rate_limits").select("tat").executeTakeFirstOrThrow();
+    expect(after.tat).toBeGreaterThan(row.tat);
+  });
+
+  it("takes nothing when switched off", async () => {
+    const limiter = createRateLimiter({ db: store.db, clock, isOn: false });
+    expect(await passes(Array.from({ length: 60 }, () => limiter.take(rule, "a")))).toBe(60);
+  });
+
+  if (name === "sqlite memory") return;
+
+  it("T-036: two stores on one database share a bucket", async () => {
+    const other = await database.source().open();
+    const limiters = [store, other].map(({ db }) => createRateLimiter({ db, clock, isOn: true }));
+    const takes = Array.from({ length: 30 }, () => limiters.map((limiter) => limiter.take(rule, "a"))).flat();
+    expect(await passes(takes)).toBe(7);
+    await other.close();
+  });
+});
+
+describe("rate limiter in two processes", () => {
+  it("T-036: together they pass exactly the limit", async () => {
+    const sqliteFile = testDatabases[0];
+    if (sqliteFile === undefined) throw new Error("the first kind is a SQLite file");
+    const database = await sqliteFile.create();
+    const store = await database.source().open();
+    const file = database.source().describe.replace(/^sqlite /, "");
+    const counts = await Promise.all([run(file), run(file)]);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(7);
+    await store.close();
+    await database.drop();
+  });
+});
+
+const inTests = (name: string) => fileURLToPath(new URL(`../../test/${name}`, import.meta.url));
+
+function run(file: string): Promise<number> {
+  const args = ["--import", inTests("source-loader.mjs"), inTests("rate-limit-process.ts"), file];
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    let output = "";
+    child.stdout.on("data", (chunk) => {
+      output += chunk;
+    });
+    child.on("close", (code) => (code === 0 ? resolve(Number(output)) : reject(new Error(`exit ${code}`))));
+  });
+}

@@ -1,0 +1,56 @@
+import { randomBytes } from "node:crypto";
+import type { Clock } from "@segno/core";
+import type { LogFields, Logger, RandomSource } from "./engine.js";
+
+/** The operating system's generator. */
+export const systemRandom: RandomSource = { bytes: (length) => randomBytes(length) };
+
+const maxSequence = 0xfff;
+
+/**
+ * UUIDv7 (RFC 9562 section 5.7) from a clock and a random source. Within one millisecond the 12 bits after the time
+ * count upwards, so that ids of one process sort in the order they were made.
+ */
+export function createIdSource(clock: Clock, random: RandomSource): () => string {
+  let lastMs = 0;
+  let sequence = 0;
+  return () => {
+    const bytes = Uint8Array.from(random.bytes(10));
+    const nowMs = Math.floor(clock.nowMs());
+    if (nowMs > lastMs) {
+      lastMs = nowMs;
+      sequence = (((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)) & 0x3ff;
+    } else {
+      sequence += 1;
+    }
+    if (sequence > maxSequence) {
+      lastMs += 1;
+      sequence = 0;
+    }
+    bytes[2] = ((bytes[2] ?? 0) & 0x3f) | 0x80;
+    const tail = Buffer.from(bytes.buffer, bytes.byteOffset + 2, 8).toString("hex");
+    const time = lastMs.toString(16).padStart(12, "0");
+    const counter = sequence.toString(16).padStart(3, "0");
+    return `${time.slice(0, 8)}-${time.slice(8)}-7${counter}-${tail.slice(0, 4)}-${tail.slice(4)}`;
+  };
+}
+
+type Level = "debug" | "info" | "warn" | "error";
+
+/** One JSON object a line: warnings and errors to stderr, the rest to stdout. `debug` is left out in production. */
+export function createConsoleLogger(clock: Clock, options: { readonly isDebug: boolean }): Logger {
+  const write = (level: Level, message: string, fields?: LogFields): void => {
+    const line = JSON.stringify({ time: new Date(clock.nowMs()).toISOString(), level, message, ...fields });
+    if (level === "warn" || level === "error") console.error(line);
+    else console.log(line);
+  };
+  return {
+    debug: options.isDebug ? (message, fields) => write("debug", message, fields) : () => {},
+    info: (message, fields) => write("info", message, fields),
+    warn: (message, fields) => write("warn", message, fields),
+    error: (message, fields) => write("error", message, fields),
+  };
+}
+
+/** Says nothing. */
+export const silentLogger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
