@@ -1,0 +1,14 @@
+export type { Messages } from "./messages/messages.js";
+export type { SegnoProviderProps } from "./provider.js";
+export { SegnoProvider } from "./provider.js";
+export { Security } from "./security/security.js";
+export type { ShowProps } from "./session/show.js";
+export { Show } from "./session/show.js";
+export type { Auth } from "./session/use-auth.js";
+export { useAuth } from "./session/use-auth.js";
+export { useSession, useUser } from "./session/use-session.js";
+export type { SignInProps } from "./sign-in/sign-in.js";
+export { SignIn } from "./sign-in/sign-in.js";
+export { useSignIn } from "./sign-in/use-sign-in.js";
+export { StepUpDialog } from "./step-up/step-up-dialog.js";
+export { useStepUp } from "./step-up/use-step-up.js";

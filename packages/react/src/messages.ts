@@ -1,0 +1,3 @@
+export { englishMessages } from "./messages/english.js";
+export { germanMessages } from "./messages/german.js";
+export type { Messages } from "./messages/messages.js";

@@ -1,0 +1,21 @@
+import type { ReactNode } from "react";
+import { useSegno } from "../provider.js";
+import { useSession } from "../session/use-session.js";
+import { PasskeySection } from "./passkey-section.js";
+import { ProfileSection } from "./profile-section.js";
+import { SessionSection } from "./session-section.js";
+
+/** The account's security page: missing details, passkeys, sessions. Shows nothing when nobody is signed in. */
+export function Security(): ReactNode {
+  const { messages, dir } = useSegno();
+  const { user } = useSession();
+  if (!user) return null;
+  return (
+    <section data-segno="security" dir={dir} aria-label={messages.securityTitle} key={user.id}>
+      <h2 data-part="title">{messages.securityTitle}</h2>
+      <ProfileSection user={user} />
+      <PasskeySection />
+      <SessionSection />
+    </section>
+  );
+}

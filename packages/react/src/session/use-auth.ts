@@ -1,0 +1,55 @@
+import type { Result, SegnoClient } from "@segno/client";
+import { type AccessRequirement, acrSatisfies, scopeList } from "@segno/core";
+import { useMemo, useSyncExternalStore } from "react";
+import { useSegno } from "../provider.js";
+import { scopesOf } from "./scopes.js";
+import { useSession } from "./use-session.js";
+
+export interface Auth {
+  /** False until it is known whether somebody is signed in. */
+  readonly isLoaded: boolean;
+  readonly isSignedIn: boolean;
+  readonly userId: string | null;
+  readonly sessionId: string | null;
+  /** Always a fresh access token. */
+  readonly getToken: SegnoClient["getToken"];
+  /**
+   * Whether the session meets a requirement, for deciding what to show: the server decides what is allowed. What is
+   * not known (yet) counts as not met; scopes become known a moment after they are first asked for.
+   */
+  readonly has: (requirement: AccessRequirement) => boolean;
+  readonly signOut: () => Promise<Result<void>>;
+}
+
+const noScopes: readonly string[] = [];
+
+export function useAuth(): Auth {
+  const { client } = useSegno();
+  const { status, session } = useSession();
+  const store = scopesOf(client);
+  const scopes = useSyncExternalStore(store.subscribe, store.get, () => noScopes);
+  return useMemo(
+    () => ({
+      isLoaded: status !== "loading",
+      isSignedIn: status === "signed_in",
+      userId: session?.userId ?? null,
+      sessionId: session?.id ?? null,
+      getToken: client.getToken,
+      signOut: client.signOut,
+      has: ({ acr, maxAgeSeconds, scope }) => {
+        if (session === null) return false;
+        if (acr !== undefined && !acrSatisfies(session.acr, acr)) return false;
+        if (maxAgeSeconds !== undefined && !(ageSeconds(session.authTime) <= maxAgeSeconds)) return false;
+        const needed = scopeList(scope);
+        if (needed.length > 0) queueMicrotask(store.want);
+        return needed.every((one) => scopes.includes(one));
+      },
+    }),
+    [client, status, session, store, scopes],
+  );
+}
+
+function ageSeconds(authTime: string | number): number {
+  const atMs = typeof authTime === "number" ? authTime * 1000 : Date.parse(authTime);
+  return (Date.now() - atMs) / 1000;
+}

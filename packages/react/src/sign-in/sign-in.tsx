@@ -1,0 +1,186 @@
+import type { User } from "@segno/client";
+import type { SignInActions, SignInOptions, SignInState } from "@segno/signin";
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { fill, type Messages } from "../messages/messages.js";
+import { Button, Field, Live, Problem, submit } from "../parts.js";
+import { useSegno } from "../provider.js";
+import { useSession } from "../session/use-session.js";
+import { CodeForm } from "./code-form.js";
+import { useSignIn } from "./use-sign-in.js";
+
+export interface SignInProps extends Pick<SignInOptions, "autofill" | "returnTo" | "locale"> {
+  /** Called once somebody is signed in, also when it happened by the mailed link in another tab. */
+  readonly onSignedIn?: (user: User) => void;
+}
+
+/**
+ * The sign-in screen: passkey by autofill or button, sign-up, and email as the fallback in the same place. Import
+ * `@segno/react/styles.css` for its looks, or style its `data-part` attributes.
+ */
+export function SignIn({ onSignedIn, ...options }: SignInProps): ReactNode {
+  const { client, messages, dir } = useSegno();
+  const { user } = useSession();
+  const [state, actions] = useSignIn(options);
+  const [isNew, setNew] = useState(false);
+  const report = useRef(onSignedIn);
+  report.current = onSignedIn;
+  const userId = user?.id;
+  useEffect(() => {
+    const now = client.session.get().user;
+    if (userId !== undefined && now) report.current?.(now);
+  }, [userId, client]);
+  useLinkElsewhere(state.status === "awaiting_code", () => void client.session.refresh());
+  return (
+    <section data-segno="sign-in" dir={dir} aria-label={isNew ? messages.signUpTitle : messages.signInTitle}>
+      <h2 data-part="title">{isNew ? messages.signUpTitle : messages.signInTitle}</h2>
+      <Live>{announcement(state, messages)}</Live>
+      {user ? (
+        <SignedInAs user={user} />
+      ) : (
+        <Step state={state} actions={actions} isNew={isNew} onSwitch={() => setNew(!isNew)} />
+      )}
+    </section>
+  );
+}
+
+function Step(props: ChoiceProps): ReactNode {
+  const { messages } = useSegno();
+  const { state, actions } = props;
+  if (state.status === "failed") {
+    return (
+      <>
+        <Problem error={state.error} />
+        <Button part="primary" onClick={() => void actions.back()}>
+          {messages.startAgain}
+        </Button>
+      </>
+    );
+  }
+  if (state.status === "awaiting_code") {
+    return (
+      <>
+        <p>{fill(messages.codeSent, { email: state.input.email.trim() })}</p>
+        <CodeForm {...state} onCode={(code) => void actions.submitCode(code)} />
+        <Button part="link" onClick={() => void actions.sendEmail()}>
+          {messages.sendAgain}
+        </Button>
+        <Button part="link" onClick={() => void actions.back()}>
+          {messages.back}
+        </Button>
+      </>
+    );
+  }
+  return <Choice {...props} />;
+}
+
+interface ChoiceProps {
+  readonly state: SignInState;
+  readonly actions: SignInActions;
+  readonly isNew: boolean;
+  readonly onSwitch: () => void;
+}
+
+function Choice({ state, actions, isNew, onSwitch }: ChoiceProps): ReactNode {
+  const { messages } = useSegno();
+  const email = useRef<HTMLInputElement>(null);
+  const [isMissing, setMissing] = useState(false);
+  const isBusy = state.status === "awaiting_passkey" || state.status === "sending_email";
+  const offersEmail = state.status === "choosing" && state.offersEmail;
+  useEffect(() => {
+    // The passkey did not work out: email is next.
+    if (offersEmail) email.current?.focus();
+  }, [offersEmail]);
+  const hasPasskeys = state.canUsePasskey !== false;
+  return (
+    <>
+      <Problem error={state.error} />
+      {!hasPasskeys && <p data-part="note">{messages.noPasskeyHere}</p>}
+      <form
+        noValidate
+        onSubmit={submit(() => {
+          const isGood = email.current?.validity.valid === true;
+          setMissing(!isGood);
+          if (isGood) void actions.sendEmail();
+          else email.current?.focus();
+        })}
+      >
+        <Field
+          ref={email}
+          label={messages.email}
+          type="email"
+          name="email"
+          autoComplete="username webauthn"
+          required
+          value={state.input.email}
+          onChange={(event) => actions.edit({ email: event.target.value })}
+          problem={isMissing ? messages.emailNeeded : null}
+        />
+        {isNew && (
+          <Field
+            label={`${messages.displayName} (${messages.optional})`}
+            name="name"
+            autoComplete="name"
+            value={state.input.displayName}
+            onChange={(event) => actions.edit({ displayName: event.target.value })}
+          />
+        )}
+        <Button part={hasPasskeys && !offersEmail ? "secondary" : "primary"} type="submit" isBusy={isBusy}>
+          {messages.continueWithEmail}
+        </Button>
+      </form>
+      {hasPasskeys && (
+        <>
+          <p data-part="or">{messages.or}</p>
+          <Button
+            part={offersEmail ? "secondary" : "primary"}
+            isBusy={isBusy}
+            onClick={() => void (isNew ? actions.signUpWithPasskey() : actions.signInWithPasskey())}
+          >
+            {isNew ? messages.signUpWithPasskey : messages.signInWithPasskey}
+          </Button>
+        </>
+      )}
+      {isBusy ? (
+        <Button part="link" onClick={() => void actions.back()}>
+          {messages.cancel}
+        </Button>
+      ) : (
+        <Button part="link" onClick={onSwitch}>
+          {isNew ? messages.haveAccount : messages.newHere}
+        </Button>
+      )}
+    </>
+  );
+}
+
+function SignedInAs({ user }: { readonly user: User }): ReactNode {
+  const { client, messages } = useSegno();
+  return (
+    <>
+      <p>{fill(messages.signedInAs, { name: user.displayName ?? user.email ?? user.id })}</p>
+      <Button part="secondary" onClick={() => void client.signOut()}>
+        {messages.signOut}
+      </Button>
+    </>
+  );
+}
+
+function announcement(state: SignInState, messages: Messages): string {
+  if (state.status === "awaiting_passkey") return state.isVerifying ? messages.checking : messages.waitingForPasskey;
+  if (state.status === "sending_email") return messages.sendingEmail;
+  if (state.status !== "awaiting_code") return "";
+  if (state.isVerifying) return messages.checking;
+  return state.mailsSent > 1 ? messages.sentAgain : "";
+}
+
+/** The mailed link signs in the whole browser: look again when the person comes back to this tab. */
+function useLinkElsewhere(isWaiting: boolean, look: () => void): void {
+  const current = useRef(look);
+  current.current = look;
+  useEffect(() => {
+    if (!isWaiting) return;
+    const onVisible = () => document.visibilityState === "visible" && current.current();
+    document.addEventListener("visibilitychange", onVisible);
+    return () => document.removeEventListener("visibilitychange", onVisible);
+  }, [isWaiting]);
+}
