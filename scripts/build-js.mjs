@@ -52,5 +52,7 @@ function sourceHash(folder) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const started = performance.now();
   const built = await buildPackages();
-  console.log(`segno: ${built === 0 ? "packages are up to date" : `built ${built} packages in ${((performance.now() - started) / 1000).toFixed(1)} s`}`);
+  console.log(
+    `segno: ${built === 0 ? "packages are up to date" : `built ${built} packages in ${((performance.now() - started) / 1000).toFixed(1)} s`}`,
+  );
 }

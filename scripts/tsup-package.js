@@ -6,5 +6,15 @@ import { defineConfig } from "tsup";
  * @param {string[]} entry
  */
 export function packageBuild(entry) {
-  return defineConfig({ entry, format: "esm", target: "es2022", outDir: "dist", clean: false, dts: false, splitting: true, sourcemap: false, external: ["#crypto"] });
+  return defineConfig({
+    entry,
+    format: "esm",
+    target: "es2022",
+    outDir: "dist",
+    clean: false,
+    dts: false,
+    splitting: true,
+    sourcemap: false,
+    external: ["#crypto"],
+  });
 }

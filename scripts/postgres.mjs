@@ -1,0 +1,92 @@
+// A throw-away PostgreSQL for the tests: its own folder, port and socket, nothing kept.
+import { execFileSync } from "node:child_process";
+import { chownSync, existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+
+/**
+ * Starts a server when one is installed.
+ * @returns {Promise<{ url: string, version: string, stop: () => void } | { missing: string }>} `missing` says why there is none
+ */
+export async function startPostgres() {
+  const bin = findServer();
+  if (bin === undefined) return { missing: "no PostgreSQL server is installed (initdb and pg_ctl were not found)" };
+  const account = serverAccount();
+  if (account === undefined)
+    return { missing: "PostgreSQL refuses to run as root, and there is no user postgres or nobody" };
+  const folder = mkdtempSync(join(account.uid === undefined ? tmpdir() : "/tmp", "segno-postgres-"));
+  if (account.uid !== undefined) chownSync(folder, account.uid, account.gid);
+  const data = join(folder, "data");
+  const run = (name, args) =>
+    execFileSync(join(bin, name), args, {
+      ...account,
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe"],
+      encoding: "utf8",
+      env: { ...process.env, LC_ALL: "C" },
+    });
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    const version = run("pg_ctl", ["--version"]).match(/[\d.]+/)?.[0] ?? "?";
+    run("initdb", ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]);
+    const port = await freePort();
+    const settings = `-p ${port} -k ${folder} -h 127.0.0.1 -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200`;
+    run("pg_ctl", ["-D", data, "-l", join(folder, "log"), "-o", settings, "-w", "-t", "60", "start"]);
+    let stopped = false;
+    const stop = () => {
+      if (stopped) return;
+      stopped = true;
+      try {
+        run("pg_ctl", ["-D", data, "-m", "immediate", "-w", "stop"]);
+      } finally {
+        remove();
+      }
+    };
+    return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, version, stop };
+  } catch (error) {
+    remove();
+    throw new Error(`PostgreSQL is installed in ${bin} but did not start.\n${error.stderr ?? error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+function findServer() {
+  const onPath = (process.env.PATH ?? "").split(delimiter);
+  const usual = globSync([
+    "/usr/lib/postgresql/*/bin",
+    "/opt/homebrew/opt/postgresql@*/bin",
+    "/usr/local/opt/postgresql@*/bin",
+  ]);
+  const newestFirst = usual.sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
+  return [...onPath, ...newestFirst].find((folder) =>
+    ["initdb", "pg_ctl", "postgres"].every((name) => existsSync(join(folder, name))),
+  );
+}
+
+/** The user to run as: ourselves, or an unprivileged one when we are root. */
+function serverAccount() {
+  if (process.getuid?.() !== 0) return {};
+  for (const name of ["postgres", "nobody"]) {
+    try {
+      const id = (flag) =>
+        Number(execFileSync("id", [flag, name], { stdio: ["ignore", "pipe", "ignore"], encoding: "utf8" }));
+      return { uid: id("-u"), gid: id("-g") };
+    } catch {
+      // no such user: try the next
+    }
+  }
+  return undefined;
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
