@@ -13,11 +13,77 @@ export type RetryWhen =
   /** This sign-in attempt is over: start a new one. */
   | "new_attempt";
 
+/** Every stable error code. Codes are append-only: none changes its meaning within a major version. */
+export type SegnoErrorCode =
+  // requests
+  | "invalid_input"
+  | "payload_too_large"
+  | "unsupported_media_type"
+  | "not_found"
+  | "method_not_allowed"
+  | "origin_not_allowed"
+  | "conflict"
+  | "rate_limited"
+  // who is asking
+  | "unauthenticated"
+  | "session_expired"
+  | "forbidden"
+  | "insufficient_scope"
+  | "insufficient_user_authentication"
+  | "account_unavailable"
+  // attempts
+  | "attempt_expired"
+  | "attempt_unknown"
+  | "attempt_consumed"
+  | "too_many_tries"
+  | "wrong_browser"
+  | "wrong_code"
+  | "email_taken"
+  | "sign_up_closed"
+  | "passkey_rejected"
+  | "passkey_unknown"
+  | "passkey_exists"
+  | "last_factor"
+  // tokens: every cause looks the same from outside
+  | "invalid_token"
+  | "token_malformed"
+  | "token_algorithm"
+  | "token_type"
+  | "token_key_unknown"
+  | "token_signature"
+  | "token_claim"
+  | "token_issuer"
+  | "token_audience"
+  | "token_expired"
+  | "token_not_yet_valid"
+  | "token_revoked"
+  | "invalid_dpop_proof"
+  | "use_dpop_nonce"
+  // OAuth endpoints (RFC 6749 section 5.2)
+  | "invalid_request"
+  | "invalid_client"
+  | "invalid_grant"
+  | "unauthorized_client"
+  | "unsupported_grant_type"
+  | "invalid_scope"
+  | "invalid_target"
+  // the machinery
+  | "key_unavailable"
+  | "key_set_unavailable"
+  | "store_unavailable"
+  | "internal"
+  // the browser: these never travel
+  | "network"
+  | "timeout"
+  | "unexpected_response"
+  | "passkey_cancelled"
+  | "passkey_unsupported";
+
 interface ErrorRow {
   /** HTTP status of the response. */
   readonly status: number;
   /** The code the outside sees, where two causes must look equal. Absent: the code itself. */
-  readonly wire?: string;
+  readonly wire?: SegnoErrorCode;
   /** The RFC 6749 / 6750 / 9449 / 9470 error code on OAuth endpoints and in challenges. */
   readonly oauth?: string;
   /** Text for the end user: what happened and what to do next. */
@@ -25,16 +91,21 @@ interface ErrorRow {
   readonly retry: RetryWhen;
 }
 
-const invalidToken = (title: string) =>
-  ({ status: 401, wire: "invalid_token", oauth: "invalid_token", title, retry: "after_sign_in" }) as const;
-const attemptOver = {
+const refusedToken: ErrorRow = {
+  status: 401,
+  wire: "invalid_token",
+  oauth: "invalid_token",
+  title: "The access token is not valid.",
+  retry: "after_sign_in",
+};
+const attemptOver: ErrorRow = {
   status: 400,
   wire: "attempt_expired",
   title: "This sign-in has expired. Start again.",
   retry: "new_attempt",
-} as const;
+};
 
-const table = {
+const table: Readonly<Record<SegnoErrorCode, ErrorRow>> = {
   // requests
   invalid_input: {
     status: 400,
@@ -116,18 +187,18 @@ const table = {
   passkey_exists: { status: 409, title: "This device already has a passkey for your account.", retry: "never" },
   last_factor: { status: 409, title: "This is your last way to sign in. Add another one first.", retry: "never" },
   // tokens: every cause looks the same from outside
-  invalid_token: invalidToken("The access token is not valid."),
-  token_malformed: invalidToken("The access token is not valid."),
-  token_algorithm: invalidToken("The access token is not valid."),
-  token_type: invalidToken("The access token is not valid."),
-  token_key_unknown: invalidToken("The access token is not valid."),
-  token_signature: invalidToken("The access token is not valid."),
-  token_claim: invalidToken("The access token is not valid."),
-  token_issuer: invalidToken("The access token is not valid."),
-  token_audience: invalidToken("The access token is not valid."),
-  token_expired: invalidToken("The access token is not valid."),
-  token_not_yet_valid: invalidToken("The access token is not valid."),
-  token_revoked: invalidToken("The access token is not valid."),
+  invalid_token: refusedToken,
+  token_malformed: refusedToken,
+  token_algorithm: refusedToken,
+  token_type: refusedToken,
+  token_key_unknown: refusedToken,
+  token_signature: refusedToken,
+  token_claim: refusedToken,
+  token_issuer: refusedToken,
+  token_audience: refusedToken,
+  token_expired: refusedToken,
+  token_not_yet_valid: refusedToken,
+  token_revoked: refusedToken,
   invalid_dpop_proof: {
     status: 401,
     oauth: "invalid_dpop_proof",
@@ -211,10 +282,7 @@ const table = {
     retry: "after_correction",
   },
   passkey_unsupported: { status: 0, title: "This browser cannot use passkeys. Use email instead.", retry: "never" },
-} as const satisfies Record<string, ErrorRow>;
-
-/** Every stable error code. Codes are append-only: none changes its meaning within a major version. */
-export type SegnoErrorCode = keyof typeof table;
+};
 
 /** One row of the code table: all a response is built from. */
 export interface SegnoErrorInfo {
@@ -232,11 +300,10 @@ export interface SegnoErrorInfo {
 /** The row of a code. */
 export function errorInfo(code: SegnoErrorCode): SegnoErrorInfo {
   const row: ErrorRow = table[code];
-  const wireCode = (row.wire ?? code) as SegnoErrorCode;
   return {
     code,
     status: row.status,
-    wireCode,
+    wireCode: row.wire ?? code,
     oauthCode: row.oauth ?? "invalid_request",
     title: row.title,
     retry: row.retry,

@@ -1,6 +1,9 @@
 import { encodeBase64Url } from "../base64url.js";
 import type { BackendKey, CryptoBackend } from "./backend.js";
 
+/** The platform's CryptoKey, by whatever name its type goes. */
+type WebKey = Parameters<typeof crypto.subtle.verify>[1];
+
 /** WebCrypto: browsers, workerd and everything else that is not Node. */
 export const backend: CryptoBackend = {
   name: "web",
@@ -13,7 +16,7 @@ export const backend: CryptoBackend = {
   verifySync: undefined,
   verify(key, signingInput, signature) {
     const data = new TextEncoder().encode(signingInput);
-    return crypto.subtle.verify(key.row.webVerify, key.handle as CryptoKey, Uint8Array.from(signature), data);
+    return crypto.subtle.verify(key.row.webVerify, key.handle as WebKey, Uint8Array.from(signature), data);
   },
   sha256Sync: undefined,
   async sha256(text) {

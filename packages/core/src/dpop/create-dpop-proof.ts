@@ -4,6 +4,9 @@ import type { PublicJwk } from "../tokens/jwk.js";
 import type { CryptoKeyLike } from "./key.js";
 import { normaliseHtu } from "./normalise-htu.js";
 
+/** The platform's CryptoKey, by whatever name its type goes. */
+type SigningKey = Parameters<typeof crypto.subtle.sign>[1];
+
 /** What `createDpopProof` needs. */
 export interface DpopProofInput {
   readonly privateKey: CryptoKeyLike;
@@ -43,7 +46,7 @@ export async function createDpopProof(input: DpopProofInput): Promise<string> {
   };
   const signingInput = `${encodeJson(header)}.${encodeJson(payload)}`;
   const data = new TextEncoder().encode(signingInput);
-  const signature = await crypto.subtle.sign(row.webVerify, input.privateKey as CryptoKey, data);
+  const signature = await crypto.subtle.sign(row.webVerify, input.privateKey as SigningKey, data);
   return `${signingInput}.${encodeBase64Url(new Uint8Array(signature))}`;
 }
 
