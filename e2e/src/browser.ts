@@ -1,7 +1,12 @@
 import { existsSync } from "node:fs";
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from "playwright-core";
 
-const candidates = [process.env.CHROMIUM_PATH, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const candidates = [
+  process.env.CHROMIUM_PATH,
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+];
 
 export function chromiumPath(): string | undefined {
   return candidates.find((path) => path !== undefined && existsSync(path));
@@ -12,7 +17,15 @@ export function launchBrowser(): Promise<Browser> {
   if (executablePath === undefined) throw new Error("No Chromium found. Install it, or set CHROMIUM_PATH.");
   return chromium.launch({
     executablePath,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
   });
 }
 

@@ -38,7 +38,9 @@ function openedUrl(child: ChildProcess): Promise<string> {
     };
     child.stdout?.on("data", read);
     child.stderr?.on("data", read);
-    child.once("exit", (code) => reject(new Error(`The quickstart ended with ${code} before it was ready:\n${printed}`)));
+    child.once("exit", (code) =>
+      reject(new Error(`The quickstart ended with ${code} before it was ready:\n${printed}`)),
+    );
     setTimeout(() => reject(new Error(`The quickstart did not start in 60 s:\n${printed}`)), 60_000).unref();
   });
 }

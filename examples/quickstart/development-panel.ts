@@ -46,7 +46,9 @@ const onlyHere: RequestHandler = (request, response, next) => {
 /** The socket and the Host header both: a rebound DNS name reaches the socket but not the name. */
 function isLoopback(request: Request): boolean {
   const address = request.socket.remoteAddress ?? "";
-  return /^(127\.|::1$|::ffff:127\.)/.test(address) && /^(localhost|127\.0\.0\.1)(:\d+)?$/.test(request.headers.host ?? "");
+  return (
+    /^(127\.|::1$|::ffff:127\.)/.test(address) && /^(localhost|127\.0\.0\.1)(:\d+)?$/.test(request.headers.host ?? "")
+  );
 }
 
 function isSameSite(request: Request): boolean {

@@ -21,7 +21,12 @@ app.use("/development", developmentPanel(segno));
 // An API that trusts the access token alone: it would work the same in another process.
 const checkToken = requireAccessToken({ issuer: segno.issuer, audience: segno.issuer, scope: "orders:read", clock });
 app.get("/api/orders", checkToken, (_request, response) => {
-  response.json({ orders: [{ id: 1, what: "A treble clef", price: 12 }, { id: 2, what: "A metronome", price: 30 }] });
+  response.json({
+    orders: [
+      { id: 1, what: "A treble clef", price: 12 },
+      { id: 2, what: "A metronome", price: 30 },
+    ],
+  });
 });
 
 // A route of the app itself: the session cookie is enough, but the passkey must be fresh.
@@ -32,7 +37,12 @@ app.post("/api/transfer", requireAuth({ acr: "phr", maxAgeSeconds: 300 }), (requ
 });
 
 const root = fileURLToPath(new URL(".", import.meta.url));
-const vite = await createVite({ root, server: { middlewareMode: true, hmr: { server } }, appType: "spa", logLevel: "warn" });
+const vite = await createVite({
+  root,
+  server: { middlewareMode: true, hmr: { server } },
+  appType: "spa",
+  logLevel: "warn",
+});
 app.use(vite.middlewares);
 
 server.listen(port, "127.0.0.1", () => {

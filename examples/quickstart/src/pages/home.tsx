@@ -11,8 +11,8 @@ export function Home(): ReactNode {
         when="signed-in"
         fallback={
           <p>
-            You are not signed in. <Link to="/sign-in">Sign in or create an account</Link> with a passkey, or with a link or
-            code by email: the mail arrives in the development panel below.
+            You are not signed in. <Link to="/sign-in">Sign in or create an account</Link> with a passkey, or with a
+            link or code by email: the mail arrives in the development panel below.
           </p>
         }
       >
