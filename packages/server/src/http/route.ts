@@ -36,6 +36,8 @@ export interface Reply {
   readonly status?: number;
   readonly json?: unknown;
   readonly html?: string;
+  /** Ready-made text; its media type stands in `headers`. */
+  readonly text?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -62,6 +64,13 @@ export interface Route<Body = unknown> {
   readonly crossSite?: boolean;
   /** Largest body in bytes. Default 16 KiB. */
   readonly maxBodyBytes?: number;
+  /** Query parameters by name with what they mean, for the documentation. */
+  readonly query?: Readonly<Record<string, string>>;
+  /**
+   * Which limit per client address counts it. Default: `read` for GET, `token` for `/oauth2/*`, else `attempt` for
+   * public routes and `write` for the rest. `none` is for liveness alone.
+   */
+  readonly rate?: "read" | "write" | "attempt" | "token" | "none";
   readonly handle: (context: RouteContext<Body>) => Promise<Reply>;
 }
 

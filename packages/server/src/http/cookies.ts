@@ -1,0 +1,84 @@
+import { encodeBase64Url } from "@segno/core";
+import type { RandomSource } from "../engine.js";
+import type { RouteCookies } from "./route.js";
+
+/** The names in force: prefixed on https, plain on http://localhost. Only these are ever read. */
+export interface CookieNames {
+  readonly session: string;
+  readonly browser: string;
+  readonly isSecure: boolean;
+}
+
+export function cookieNames(isSecure: boolean): CookieNames {
+  const prefix = isSecure ? "__Host-" : "";
+  return { session: `${prefix}segno.sid`, browser: `${prefix}segno.tx`, isSecure };
+}
+
+/** A second cookie of the same name: somebody planted one of them, and nobody can say which. */
+export const ambiguous: unique symbol = Symbol("two cookies of one name");
+
+/**
+ * One cookie by its exact name. Only space and tab around a pair are skipped (RFC 6265 section 4.2.1), so a name with
+ * any other character before the prefix is another name.
+ */
+export function readCookie(header: string | null, name: string): string | undefined | typeof ambiguous {
+  if (header === null) return undefined;
+  let found: string | undefined;
+  let start = 0;
+  while (start < header.length) {
+    const semicolon = header.indexOf(";", start);
+    const end = semicolon < 0 ? header.length : semicolon;
+    let from = start;
+    while (from < end && isBlank(header.charCodeAt(from))) from += 1;
+    if (header.startsWith(name, from) && header.charCodeAt(from + name.length) === 61) {
+      if (found !== undefined) return ambiguous;
+      let to = end;
+      while (to > from && isBlank(header.charCodeAt(to - 1))) to -= 1;
+      found = header.slice(from + name.length + 1, to);
+    }
+    start = end + 1;
+  }
+  return found;
+}
+
+const isBlank = (code: number) => code === 32 || code === 9;
+const browserSeconds = 86_400;
+const browserHandle = /^[A-Za-z0-9_-]{43}$/;
+
+/** The cookies of one request, and those its response sets. */
+export function createRouteCookies(
+  header: string | null,
+  options: { readonly names: CookieNames; readonly random: RandomSource },
+): { readonly cookies: RouteCookies; readonly setCookies: () => readonly string[] } {
+  const { names, random } = options;
+  const session = readCookie(header, names.session);
+  const presented = readCookie(header, names.browser);
+  let browser = typeof presented === "string" && browserHandle.test(presented) ? presented : undefined;
+  const pending = new Map<string, string>();
+  if (session === ambiguous || presented === ambiguous) {
+    pending.set(names.session, setCookie(names.session, "", 0, names.isSecure));
+    pending.set(names.browser, setCookie(names.browser, "", 0, names.isSecure));
+  }
+  const put = (name: string, value: string, maxAgeSeconds: number) =>
+    pending.set(name, setCookie(name, value, maxAgeSeconds, names.isSecure));
+
+  const cookies: RouteCookies = {
+    existingBrowser: () => browser,
+    browser() {
+      if (browser === undefined) {
+        browser = encodeBase64Url(random.bytes(32));
+        put(names.browser, browser, browserSeconds);
+      }
+      return browser;
+    },
+    sessionToken: () => (typeof session === "string" ? session : undefined),
+    setSession: (token, maxAgeSeconds) => void put(names.session, token, maxAgeSeconds),
+    clearSession: () => void put(names.session, "", 0),
+  };
+  return { cookies, setCookies: () => [...pending.values()] };
+}
+
+function setCookie(name: string, value: string, maxAgeSeconds: number, isSecure: boolean): string {
+  const age = Math.max(0, Math.floor(maxAgeSeconds));
+  return `${name}=${value}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Lax${isSecure ? "; Secure" : ""}`;
+}

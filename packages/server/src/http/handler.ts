@@ -1,0 +1,246 @@
+import {
+  type AuthenticateInput,
+  type Authentication,
+  type AuthState,
+  type Clock,
+  type Peer,
+  SegnoError,
+  type TelemetryHook,
+  withTelemetry,
+} from "@segno/core";
+import type { ResolvedConfig } from "../config.js";
+import type { Actor, Logger, RandomSource, RateLimiter } from "../engine.js";
+import { toSegnoError } from "../storage/index.js";
+import { type ClientIp, createClientIpResolver } from "./client-ip.js";
+import { cookieNames, createRouteCookies } from "./cookies.js";
+import { corsHeaders, preflightHeaders } from "./cors.js";
+import { errorParts } from "./error-response.js";
+import { checkOrigin } from "./origin.js";
+import { pathOf } from "./path.js";
+import { rateRuleOf } from "./rate-rules.js";
+import { problemFields, readBody } from "./read-body.js";
+import { createResponse } from "./respond.js";
+import type { Reply, Route, RouteContext } from "./route.js";
+import { createRouter, type RouteMatch } from "./router.js";
+
+export interface HandlerParts {
+  readonly config: ResolvedConfig;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly newId: () => string;
+  readonly log: Logger;
+  readonly limiter: RateLimiter;
+  readonly hooks: readonly TelemetryHook[];
+  readonly routes: readonly Route[];
+  readonly authenticate: (input: AuthenticateInput) => AuthState | Promise<AuthState>;
+}
+export type Handler = (request: Request, peer?: Peer) => Promise<Response>;
+
+const maxQueryLength = 4_096;
+const inboundRequestId = /^[A-Za-z0-9._-]{8,64}$/;
+
+/** The whole way of a request: route, limits, origin, caller, body, verb, answer. It never rejects. */
+export function createHandler(parts: HandlerParts): Handler {
+  const { config } = parts;
+  const router = createRouter(parts.routes, (route) => locationsOf(route, config));
+  const resolveClient = createClientIpResolver(config.clientIp);
+  const exchange: ExchangeParts = {
+    ...parts,
+    names: cookieNames(config.isSecure),
+    allowedOrigins: [config.origin, ...config.trustedOrigins],
+  };
+  return async (request, peer) => {
+    const client = resolveClient(request.headers, peer);
+    const requestId = requestIdOf(request, client, parts.newId);
+    const path = pathOf(request.url);
+    const match = router.find(request.method, path);
+    if (request.method === "OPTIONS") return answerPreflight(match, request, { requestId, config });
+    const run = () => answer(exchange, { request, peer, path, requestId, client, match });
+    if (parts.hooks.length === 0 || match.kind !== "found") return (await run()).response;
+    const operation = `http.${match.route.operationId}`;
+    return await observed(parts.hooks, { operation, requestId }, run);
+  };
+}
+
+/** A path below the base path; documents about the issuer also at its root (RFC 8414 section 3). */
+function locationsOf(route: Route, config: ResolvedConfig): readonly string[] {
+  const below = `${config.basePath}${route.path}`;
+  if (!route.path.startsWith("/.well-known/")) return [below];
+  const issuerPath = new URL(config.issuer).pathname.replace(/\/+$/, "");
+  return [...new Set([below, `${issuerPath}${route.path}`, `${route.path}${issuerPath}`])];
+}
+
+/** An id from outside is believed only where a listed proxy sent it. */
+function requestIdOf(request: Request, client: ClientIp, newId: () => string): string {
+  const given = client.isFromTrustedProxy ? request.headers.get("x-request-id") : null;
+  return given !== null && inboundRequestId.test(given) ? given : newId();
+}
+
+interface ExchangeParts extends HandlerParts {
+  readonly names: ReturnType<typeof cookieNames>;
+  readonly allowedOrigins: readonly string[];
+}
+interface Arrival {
+  readonly request: Request;
+  readonly peer: Peer | undefined;
+  readonly path: string;
+  readonly requestId: string;
+  readonly client: ClientIp;
+  readonly match: RouteMatch;
+}
+interface Answer {
+  readonly response: Response;
+  readonly error?: SegnoError;
+}
+
+async function answer(parts: ExchangeParts, arrival: Arrival): Promise<Answer> {
+  const { request, match, requestId } = arrival;
+  const route = match.kind === "found" ? match.route : undefined;
+  const shared = corsHeaders(route, request.headers.get("origin"), parts.config);
+  const isHead = request.method === "HEAD";
+  const { cookies, setCookies } = createRouteCookies(request.headers.get("cookie"), parts);
+  try {
+    if (match.kind === "none") throw new SegnoError("not_found");
+    if (match.kind === "other_method") {
+      shared.allow = match.allow.join(", ");
+      throw new SegnoError("method_not_allowed");
+    }
+    const context = await contextOf(parts, arrival, { route: match.route, params: match.params, cookies });
+    const reply = await match.route.handle(context);
+    return { response: createResponse(reply, { requestId, shared, setCookies: setCookies(), isHead }) };
+  } catch (caught) {
+    const error = toSegnoError(caught);
+    logFailure(parts, error, { requestId, operation: route?.operationId });
+    const failure = errorParts(error, route?.errors ?? "problem", { requestId, fields: problemFields(error) });
+    const reply: Reply = { status: failure.status, text: failure.body, headers: failure.headers };
+    // a failed request signs nobody in: only what it takes away goes out
+    const removed = setCookies().filter((cookie) => cookie.includes("; Max-Age=0;"));
+    return { error, response: createResponse(reply, { requestId, shared, setCookies: removed, isHead }) };
+  }
+}
+
+interface Target {
+  readonly route: Route;
+  readonly params: Readonly<Record<string, string>>;
+  readonly cookies: RouteContext["cookies"];
+}
+
+/** Every check a request passes before its verb runs, cheapest and broadest first. */
+async function contextOf(parts: ExchangeParts, arrival: Arrival, target: Target): Promise<RouteContext<unknown>> {
+  const { request, client, requestId } = arrival;
+  const { route } = target;
+  const rule = rateRuleOf(route);
+  if (rule !== undefined) await parts.limiter.take(rule, client.bucket);
+  const isUnsafe = route.method !== "GET";
+  if (isUnsafe && route.crossSite !== true) checkOrigin(request.headers, parts.allowedOrigins);
+  const query = readQuery(request.url);
+  const auth = await authenticate(parts, arrival, route);
+  if (route.access === "session") requireSession(auth);
+  const body = isUnsafe ? await readBody(request, route) : undefined;
+  const caller = callerOf(auth);
+  return {
+    request,
+    requestId,
+    body,
+    params: target.params,
+    query,
+    clientIp: client.bucket,
+    auth,
+    caller: () => requireSession(auth),
+    actor: actorOf(requestId, caller),
+    cookies: target.cookies,
+  };
+}
+
+function authenticate(parts: ExchangeParts, arrival: Arrival, route: Route): AuthState | Promise<AuthState> {
+  const { request, peer, path } = arrival;
+  // OAuth endpoints take their credential from the body or as client authentication, never from a browser's cookie
+  if (route.crossSite === true && route.access === "public") return { status: "anonymous" };
+  const input = { headers: request.headers, method: request.method, url: `${parts.config.origin}${path}` };
+  return parts.authenticate({
+    ...input,
+    ...(peer === undefined ? {} : { peer }),
+    ...(route.fresh === true ? { fresh: true } : {}),
+  });
+}
+
+function requireSession(auth: AuthState): Authentication {
+  if (auth.status === "authenticated") return auth;
+  if (auth.status === "invalid") throw new SegnoError(auth.reason);
+  throw new SegnoError(auth.status === "anonymous" ? "unauthenticated" : "insufficient_user_authentication");
+}
+
+function callerOf(auth: AuthState): Authentication | undefined {
+  if (auth.status === "authenticated") return auth;
+  return auth.status === "step_up_required" ? auth.authentication : undefined;
+}
+
+function actorOf(requestId: string, caller: Authentication | undefined): Actor {
+  if (caller === undefined) return { requestId };
+  return { requestId, subject: caller.subject, sessionId: caller.sessionId, clientId: caller.clientId };
+}
+
+/** One value a name: with two, two readers would take different ones. */
+function readQuery(url: string): URLSearchParams {
+  const start = url.indexOf("?");
+  const text = start < 0 ? "" : (url.slice(start + 1).split("#", 1)[0] ?? "");
+  if (text.length > maxQueryLength) throw new SegnoError("invalid_input", "The query is too long.");
+  const query = new URLSearchParams(text);
+  const names = [...query.keys()];
+  if (new Set(names).size < names.length) throw new SegnoError("invalid_input", "A query parameter is given twice.");
+  return query;
+}
+
+function answerPreflight(
+  match: RouteMatch,
+  request: Request,
+  context: { readonly requestId: string; readonly config: ResolvedConfig },
+): Response {
+  const { requestId, config } = context;
+  const routes = match.kind === "other_method" ? match.routes : [];
+  const shared = preflightHeaders(routes, request, config);
+  if (shared !== undefined)
+    return createResponse({ status: 204 }, { requestId, shared, setCookies: [], isHead: false });
+  const error = new SegnoError(match.kind === "none" ? "not_found" : "method_not_allowed");
+  const failure = errorParts(error, "problem", { requestId });
+  const allow: Record<string, string> = match.kind === "other_method" ? { allow: match.allow.join(", ") } : {};
+  const reply: Reply = { status: failure.status, text: failure.body, headers: { ...failure.headers, ...allow } };
+  return createResponse(reply, { requestId, shared: {}, setCookies: [], isHead: false });
+}
+
+/** Only faults of ours are worth a line. Outside development the cause's text stays out: it may quote a row. */
+function logFailure(
+  parts: ExchangeParts,
+  error: SegnoError,
+  at: { requestId: string; operation: string | undefined },
+): void {
+  if (error.info.status < 500) return;
+  const { cause } = error;
+  const fields = {
+    ...at,
+    code: error.code,
+    error: error.message,
+    cause: cause instanceof Error ? cause.name : undefined,
+  };
+  if (parts.config.production || !(cause instanceof Error)) parts.log.error("request failed", fields);
+  else parts.log.error("request failed", { ...fields, stack: cause.stack });
+}
+
+/** Lets telemetry hooks see the failure that the answer hides. */
+async function observed(
+  hooks: readonly TelemetryHook[],
+  scope: { readonly operation: string; readonly requestId: string },
+  run: () => Promise<Answer>,
+): Promise<Response> {
+  let answered: Answer | undefined;
+  try {
+    await withTelemetry({ ...scope, hooks }, async () => {
+      answered = await run();
+      if (answered.error !== undefined) throw answered.error;
+    });
+  } catch (error) {
+    if (answered === undefined) throw error;
+  }
+  if (answered === undefined) throw new TypeError("The request was not answered.");
+  return answered.response;
+}
