@@ -1,0 +1,27 @@
+// Who may import whom: the arrows of the house as data. Checked by check-imports.mjs.
+
+/** Runtime packages each package may import, besides its own files. `#` and `node:` have rules of their own below. */
+export const packageArrows = {
+  core: ["jose"],
+  client: ["@segno/core"],
+  signin: ["@segno/core", "@segno/client", "@simplewebauthn/browser"],
+  react: ["@segno/core", "@segno/client", "@segno/signin", "react"],
+  express: ["@segno/core", "express"],
+  next: ["@segno/core", "@segno/react", "next", "react"],
+  server: ["@segno/core", "kysely", "@simplewebauthn/server", "valibot", "@valibot/to-json-schema"],
+  testing: ["@segno/core", "@segno/client", "@segno/server", "msw"],
+};
+
+/** Packages that run in a browser or at the edge: no Node built-ins, except in the files named. */
+export const withoutNode = {
+  core: ["crypto/node.ts"],
+  client: [],
+  signin: [],
+  react: [],
+};
+
+/** Folders of the server that are not domains: open to every domain, and they know none. */
+export const serverInfrastructure = ["http", "storage"];
+
+/** The files of the server that may import domains at run time: the composition root and the public names. */
+export const compositionRoot = ["segno.ts", "index.ts"];
