@@ -1,7 +1,8 @@
 import { type Bench, type Row, tableHead, toJson, toTableLine } from "./report.ts";
+import { requireAccessTokenBench } from "./rows/require-access-token.ts";
 import { tokenCheckBenches } from "./rows/token-check.ts";
 
-const benches: readonly Bench[] = [...tokenCheckBenches];
+const benches: readonly Bench[] = [...tokenCheckBenches, requireAccessTokenBench];
 
 const flags = new Set(process.argv.slice(2).filter((text) => text.startsWith("--")));
 const names = process.argv.slice(2).filter((text) => !text.startsWith("--"));

@@ -1,0 +1,16 @@
+import { createLocalKeySet } from "@segno/core";
+import { getAuth, requireAccessToken } from "@segno/express";
+import express from "express";
+import type { HostedServer } from "../http/hosted.ts";
+import { audience, issuer } from "../tokens.ts";
+
+/** An API in another process than the engine: tokens are checked offline. */
+export async function start(options: { jwks: Parameters<typeof createLocalKeySet>[0] }): Promise<HostedServer> {
+  const app = express();
+  const guard = requireAccessToken({ issuer, audience, keys: createLocalKeySet(options.jwks), scope: "orders:read" });
+  app.get("/orders", guard, (req, res) => {
+    const auth = getAuth(req);
+    res.json({ orders: [], for: auth.status === "authenticated" ? auth.subject : "nobody" });
+  });
+  return { listener: app };
+}
