@@ -1,37 +1,33 @@
-const algorithm = { name: "ECDSA", namedCurve: "P-256" };
+import { type DpopKeyPair, generateDpopKeyPair } from "@segno/core";
+
 const storeName = "keys";
 
 /** Where the proof key lives. Two calls of `load` must return the same pair. */
 export interface ProofKeyStore {
-  load(): Promise<CryptoKeyPair>;
-}
-
-/** A new P-256 pair whose private half cannot leave the browser. */
-export function generateProofKey(): Promise<CryptoKeyPair> {
-  return crypto.subtle.generateKey(algorithm, false, ["sign", "verify"]) as Promise<CryptoKeyPair>;
+  load(): Promise<DpopKeyPair>;
 }
 
 /** Keeps the pair in IndexedDB, shared by all tabs; in memory where IndexedDB is missing or refuses (private windows). */
 export function createProofKeyStore(name: string): ProofKeyStore {
-  let pair: Promise<CryptoKeyPair> | undefined;
+  let pair: Promise<DpopKeyPair> | undefined;
   return {
     load: () => {
-      pair ??= loadOrCreate(name).catch(generateProofKey);
+      pair ??= loadOrCreate(name).catch(generateDpopKeyPair);
       return pair;
     },
   };
 }
 
-async function loadOrCreate(name: string): Promise<CryptoKeyPair> {
+async function loadOrCreate(name: string): Promise<DpopKeyPair> {
   const database = await openDatabase(name);
   try {
     const stored = await settle(database.transaction(storeName).objectStore(storeName).get("dpop"));
     if (isPair(stored)) return stored;
-    const candidate = await generateProofKey();
-    // Another tab may have written meanwhile: `add` loses then, and the read below returns the winner.
-    const transaction = database.transaction(storeName, "readwrite");
-    transaction.objectStore(storeName).add(candidate, "dpop").onerror = (event) => event.preventDefault();
-    const winner = await settle(transaction.objectStore(storeName).get("dpop"));
+    const candidate = await generateDpopKeyPair();
+    const keys = database.transaction(storeName, "readwrite").objectStore(storeName);
+    // Another tab may have written meanwhile: `add` loses then, and the read returns the winner.
+    keys.add(candidate, "dpop").onerror = (event) => event.preventDefault();
+    const winner = await settle(keys.get("dpop"));
     return isPair(winner) ? winner : candidate;
   } finally {
     database.close();
@@ -47,13 +43,10 @@ function openDatabase(name: string): Promise<IDBDatabase> {
 function settle<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
-    request.onerror = (event) => {
-      event.preventDefault();
-      reject(request.error);
-    };
+    request.onerror = () => reject(request.error);
   });
 }
 
-function isPair(value: unknown): value is CryptoKeyPair {
-  return typeof value === "object" && value !== null && "privateKey" in value && "publicKey" in value;
+function isPair(value: unknown): value is DpopKeyPair {
+  return typeof value === "object" && value !== null && "privateKey" in value && "publicJwk" in value;
 }
