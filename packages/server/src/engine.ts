@@ -1,4 +1,4 @@
-import type { Clock, Peer, SegnoEventData, SegnoEventType } from "@segno/core";
+import type { Clock, JwkSet, KeySet, Peer, SegnoEventData, SegnoEventType } from "@segno/core";
 import type { Kysely } from "kysely";
 import type { ResolvedConfig } from "./config.js";
 import type { Schema } from "./storage/schema.js";
@@ -59,10 +59,29 @@ export interface EventLog {
   nudge(): void;
 }
 
+/** A compact JWS and the key that made it. */
+export interface SignedToken {
+  readonly token: string;
+  readonly kid: string;
+}
+
 /** Where an access token's signature comes from. */
 export interface TokenSigner {
-  /** Signs a JWS: adds `alg` and `kid`, remembers the latest `exp` per kid. */
-  sign(header: Readonly<Record<string, string>>, payload: Readonly<Record<string, unknown>>): Promise<string>;
+  /**
+   * Signs a JWS: adds `alg` and `kid`, and sees to it that the latest `exp` per kid is on record first.
+   * @param payload must hold `exp`
+   * @param trx the caller's transaction, if it is in one: inside a transaction nothing else may touch the store
+   * @throws SegnoError `key_unavailable`; there is no fallback key
+   */
+  sign(
+    header: Readonly<Record<string, string>>,
+    payload: Readonly<Record<string, unknown>>,
+    trx?: Db,
+  ): Promise<SignedToken>;
+  /** Every key a good token may be signed with, and the spare that signs next. */
+  publicKeys(): Promise<JwkSet>;
+  /** The same for our own verifiers: from memory, at most a minute old. */
+  readonly keySet: KeySet;
 }
 
 export interface RateRule {

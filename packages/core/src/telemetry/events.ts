@@ -63,7 +63,8 @@ export interface SegnoEventMap {
   "key.created": KeyFacts;
   "key.rotated": KeyFacts & { readonly previousKid?: string };
   "key.retired": KeyFacts;
-  "key.used": KeyFacts & { readonly purpose: string };
+  /** Summed up: at most one a minute per key and process. `count`: signatures since the last one. */
+  "key.used": KeyFacts & { readonly purpose: string; readonly count?: number };
 }
 
 interface KeyFacts {

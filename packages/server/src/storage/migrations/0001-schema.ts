@@ -70,12 +70,16 @@ const tables = [
     verify_only_at {time}, retired_at {time}, latest_exp {time}
   ) {end}`,
   `create index segno_keys_state on segno_keys (purpose, state)`,
+  // at most one key signs and at most one is the spare: of N nodes that rotate or start at once, one gets its way
+  `create unique index segno_keys_signing on segno_keys (purpose) where state = 'signing'`,
+  `create unique index segno_keys_spare on segno_keys (purpose) where state = 'published'`,
 
   `create table segno_outbox (
     id text primary key, type text not null, subject text, payload text not null, created_at {time} not null,
     delivered_at {time}, attempts {int} not null, next_attempt_at {time} not null, locked_until {time} not null
   ) {end}`,
   `create index segno_outbox_due on segno_outbox (next_attempt_at, id) where delivered_at is null`,
+  `create index segno_outbox_subject on segno_outbox (subject, id) where delivered_at is null`,
   `create index segno_outbox_delivered on segno_outbox (delivered_at) where delivered_at is not null`,
 
   `create table segno_mail (
