@@ -1,0 +1,20 @@
+export { browserHashOf } from "./browser-hash.js";
+export {
+  type CompletedSignIn,
+  type CompleteSignIn,
+  completeSignIn,
+  deliverSession,
+  type SignedIn,
+  type SignInMode,
+} from "./complete-sign-in.js";
+export { type AttemptKey, consumeAttempt, countTry, maxTries } from "./consume-attempt.js";
+export { hashSecret } from "./hash.js";
+export { requireOwnAttempt } from "./require-own-attempt.js";
+export { announceFailure, type Refusal, runSignIn, type SignInRun } from "./run-sign-in.js";
+export { attemptData, attemptSeconds, type StartAttempt, startAttempt } from "./start-attempt.js";
+export {
+  type AttemptKind,
+  type AttemptRow,
+  selectAttempt as readAttempt,
+  selectAttemptByLink as readAttemptByLink,
+} from "./store.js";

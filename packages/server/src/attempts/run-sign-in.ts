@@ -1,0 +1,80 @@
+import { isSegnoError, SegnoError, type SegnoErrorCode, type SignInMethod } from "@segno/core";
+import type { Actor, Db, Engine } from "../engine.js";
+import { isUniqueViolation } from "../storage/index.js";
+
+/** A verdict that must be kept: what the transaction wrote commits, then the caller gets the error. */
+export interface Refusal {
+  readonly refused: SegnoErrorCode;
+  /** Server only, for the error's `detail`. */
+  readonly reason?: string;
+}
+
+export interface SignInRun {
+  readonly method: SignInMethod;
+  readonly actor: Actor;
+}
+
+/**
+ * Runs one sign-in, step-up or proof in one transaction and tells of its failure, whatever the cause.
+ * A `Refusal` commits together with its `login.failure`: a spent challenge stays spent. A thrown error rolls back and is
+ * announced after it.
+ */
+export async function runSignIn<Result extends object>(
+  engine: Engine,
+  run: SignInRun,
+  work: (trx: Db) => Promise<Result | Refusal>,
+): Promise<Result> {
+  try {
+    const result = await onceMore(() =>
+      engine.store.transaction(async (trx) => {
+        const outcome = await work(trx);
+        if (isRefusal(outcome)) await appendFailure(engine, trx, run, outcome.refused);
+        return outcome;
+      }),
+    );
+    if (!isRefusal(result)) return result;
+    const detail = result.reason === undefined ? {} : { reason: result.reason };
+    throw new AnnouncedError(new SegnoError(result.refused, undefined, { detail }));
+  } catch (error) {
+    if (error instanceof AnnouncedError) throw error.inner;
+    await announceFailure(engine, run, error);
+    throw error;
+  } finally {
+    engine.events.nudge();
+    engine.mail.nudge();
+  }
+}
+
+/** Writes `login.failure` for an error the client caused; faults of the machinery are no sign-in failures. */
+export async function announceFailure(engine: Engine, run: SignInRun, error: unknown): Promise<void> {
+  if (!isSegnoError(error) || error.info.status >= 500) return;
+  await engine.store.transaction((trx) => appendFailure(engine, trx, run, error.code));
+  engine.events.nudge();
+}
+
+async function appendFailure(engine: Engine, trx: Db, run: SignInRun, reason: SegnoErrorCode): Promise<void> {
+  await engine.events.append(trx, "login.failure", run.actor, { method: run.method, reason });
+}
+
+/** Carries an error whose event is already committed past the handler below. */
+class AnnouncedError extends Error {
+  readonly inner: SegnoError;
+  constructor(inner: SegnoError) {
+    super(inner.message);
+    this.inner = inner;
+  }
+}
+
+function isRefusal(outcome: object): outcome is Refusal {
+  return "refused" in outcome;
+}
+
+/** Two proofs of one address at the same moment: the second looks again and finds the first. */
+async function onceMore<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    return work();
+  }
+}

@@ -1,0 +1,60 @@
+import type { Db, Engine } from "../engine.js";
+import { hashSecret } from "./hash.js";
+import { type AttemptKind, type AttemptRow, deleteOldAttempts, insertAttempt, voidAttempts } from "./store.js";
+
+/** How long an attempt can be finished. */
+export const attemptSeconds = 600;
+/** Finished and expired attempts are kept a day, so that late answers are told apart from invented ones. */
+const keepMs = 86_400_000;
+const sweepLimit = 50;
+
+export interface StartAttempt {
+  readonly kind: AttemptKind;
+  /** The browser handle of the tx cookie: the attempt can only be finished by whoever holds it. */
+  readonly browser: string;
+  readonly userId?: string | undefined;
+  readonly sessionId?: string | undefined;
+  /** Normalised address. Older attempts of the same kind for it end here (T-108). */
+  readonly identifier?: string | undefined;
+  readonly challenge?: string | undefined;
+  readonly codeMac?: string | undefined;
+  readonly linkHash?: string | undefined;
+  readonly data?: Readonly<Record<string, string | null>> | undefined;
+  /** Chosen by the caller when something must be bound to it before it is stored. */
+  readonly id?: string | undefined;
+}
+
+/** Opens an attempt for 10 minutes, ends older ones for the same address, and sweeps a few that are long over. */
+export async function startAttempt(engine: Engine, trx: Db, input: StartAttempt): Promise<AttemptRow> {
+  const nowMs = engine.clock.nowMs();
+  if (input.identifier !== undefined) {
+    await voidAttempts(trx, { kind: input.kind, identifier: input.identifier, nowMs });
+  }
+  const row: AttemptRow = {
+    id: input.id ?? engine.newId(),
+    kind: input.kind,
+    browser_hash: hashSecret(input.browser),
+    user_id: input.userId ?? null,
+    session_id: input.sessionId ?? null,
+    identifier: input.identifier ?? null,
+    challenge: input.challenge ?? null,
+    code_mac: input.codeMac ?? null,
+    link_hash: input.linkHash ?? null,
+    data: JSON.stringify(input.data ?? {}),
+    tries: 0,
+    created_at: nowMs,
+    expires_at: nowMs + attemptSeconds * 1000,
+    consumed_at: null,
+  };
+  await insertAttempt(trx, row);
+  await deleteOldAttempts(trx, nowMs - keepMs, sweepLimit);
+  return row;
+}
+
+/** One string of an attempt's `data`. */
+export function attemptData(row: AttemptRow, key: string): string | undefined {
+  const data: unknown = JSON.parse(row.data);
+  if (typeof data !== "object" || data === null || !Object.hasOwn(data, key)) return undefined;
+  const value = (data as Record<string, unknown>)[key];
+  return typeof value === "string" ? value : undefined;
+}

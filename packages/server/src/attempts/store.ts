@@ -1,0 +1,84 @@
+import type { Db } from "../engine.js";
+import type { Schema } from "../storage/schema.js";
+
+export type AttemptRow = Schema["segno_attempts"];
+export type AttemptKind = AttemptRow["kind"];
+
+export async function insertAttempt(trx: Db, row: AttemptRow): Promise<void> {
+  await trx.insertInto("segno_attempts").values(row).execute();
+}
+
+export function selectAttempt(db: Db, id: string): Promise<AttemptRow | undefined> {
+  return db.selectFrom("segno_attempts").selectAll().where("id", "=", id).executeTakeFirst();
+}
+
+export function selectAttemptByLink(db: Db, linkHash: string): Promise<AttemptRow | undefined> {
+  return db.selectFrom("segno_attempts").selectAll().where("link_hash", "=", linkHash).executeTakeFirst();
+}
+
+/** The one statement that spends an attempt. */
+export function markConsumed(
+  trx: Db,
+  input: { id: string; kind: AttemptKind; browserHash: string; maxTries: number; nowMs: number },
+): Promise<AttemptRow | undefined> {
+  return trx
+    .updateTable("segno_attempts")
+    .set({ consumed_at: input.nowMs })
+    .where("id", "=", input.id)
+    .where("kind", "=", input.kind)
+    .where("browser_hash", "=", input.browserHash)
+    .where("consumed_at", "is", null)
+    .where("expires_at", ">", input.nowMs)
+    .where("tries", "<=", input.maxTries)
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** The one statement that counts a try: it counts only while one is left. */
+export function addTry(
+  db: Db,
+  input: { id: string; kind: AttemptKind; browserHash: string; maxTries: number; nowMs: number },
+): Promise<AttemptRow | undefined> {
+  return db
+    .updateTable("segno_attempts")
+    .set((eb) => ({ tries: eb("tries", "+", 1) }))
+    .where("id", "=", input.id)
+    .where("kind", "=", input.kind)
+    .where("browser_hash", "=", input.browserHash)
+    .where("consumed_at", "is", null)
+    .where("expires_at", ">", input.nowMs)
+    .where("tries", "<", input.maxTries)
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Ends every open attempt of a kind for an address (and account, where one is given). */
+export async function voidAttempts(
+  trx: Db,
+  input: { kind: AttemptKind; identifier?: string; userId?: string; nowMs: number },
+): Promise<void> {
+  let query = trx
+    .updateTable("segno_attempts")
+    .set({ consumed_at: input.nowMs })
+    .where("kind", "=", input.kind)
+    .where("consumed_at", "is", null);
+  if (input.identifier !== undefined) query = query.where("identifier", "=", input.identifier);
+  if (input.userId !== undefined) query = query.where("user_id", "=", input.userId);
+  await query.execute();
+}
+
+/** Takes away a bounded number of rows nobody can use or ask about any more. */
+export async function deleteOldAttempts(db: Db, beforeMs: number, limit: number): Promise<number> {
+  const removed = await db
+    .deleteFrom("segno_attempts")
+    .where("id", "in", (eb) =>
+      eb
+        .selectFrom("segno_attempts")
+        .select("id")
+        .where("expires_at", "<", beforeMs)
+        .orderBy("expires_at")
+        .limit(limit),
+    )
+    .executeTakeFirst();
+  return Number(removed.numDeletedRows);
+}

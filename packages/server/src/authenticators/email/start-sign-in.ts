@@ -1,0 +1,73 @@
+import { attemptSeconds, hashSecret, startAttempt } from "../../attempts/index.js";
+import type { Engine } from "../../engine.js";
+import { invalidFields, type RouteContext, safeReturnPath } from "../../http/index.js";
+import { findUserByEmail, hasUnprovenClaimant, normalizeEmail } from "../../users/index.js";
+import { limitByAddress, limitByAll, limitByIp } from "../limits.js";
+import { pickLocale } from "./locale.js";
+import { noAccountMail, signInMail } from "./mails.js";
+import { startRules } from "./rules.js";
+import { codeLength, codeOf, macOfCode, newLinkToken } from "./secrets.js";
+
+export interface StartEmailSignIn {
+  readonly email: string;
+  readonly displayName?: string | undefined;
+  readonly returnTo?: string | undefined;
+  readonly locale?: string | undefined;
+}
+/** The answer to every address alike. */
+export interface EmailChallenge {
+  readonly attemptId: string;
+  readonly expiresInSeconds: number;
+  readonly codeLength: number;
+}
+
+/**
+ * Opens an attempt for an address and puts one mail with link and code into the queue. Known, unknown, suspended and
+ * refused addresses take the same statements and get the same answer (T-115); the mail leaves after the answer.
+ * @throws SegnoError `invalid_input`, `rate_limited`
+ */
+export async function startEmailSignIn(
+  engine: Engine,
+  context: RouteContext<unknown>,
+  input: StartEmailSignIn,
+): Promise<EmailChallenge> {
+  const email = normalizeEmail(input.email);
+  const returnTo = returnPath(engine, input.returnTo);
+  const locale = pickLocale(input.locale, context.request.headers.get("accept-language"));
+  await limitByIp(engine, context, startRules.ip);
+  await limitByAddress(engine, email, startRules.address);
+  await limitByAll(engine, startRules.all);
+  const browser = context.cookies.browser();
+  const linkToken = newLinkToken(engine);
+  const code = codeOf(linkToken);
+  const id = engine.newId();
+  await engine.store.transaction(async (trx) => {
+    await startAttempt(engine, trx, {
+      id,
+      kind: "email_sign_in",
+      browser,
+      identifier: email,
+      codeMac: macOfCode(engine, id, code),
+      linkHash: hashSecret(linkToken),
+      data: { returnTo, displayName: input.displayName ?? null },
+    });
+    const owner = await findUserByEmail(engine, trx, email);
+    const isClaimed = await hasUnprovenClaimant(engine, trx, email);
+    const canSignIn = engine.config.signIn.signUp || owner !== undefined || isClaimed;
+    const to = { to: email, locale };
+    await engine.mail.enqueue(
+      trx,
+      canSignIn ? signInMail(engine, { ...to, linkToken, code }) : noAccountMail(engine, to),
+    );
+    await engine.events.append(trx, "email.challenge_sent", context.actor, { purpose: "sign_in", attemptId: id });
+  });
+  engine.mail.nudge();
+  engine.events.nudge();
+  return { attemptId: id, expiresInSeconds: attemptSeconds, codeLength };
+}
+
+function returnPath(engine: Engine, asked: string | undefined): string {
+  const path = safeReturnPath(asked ?? "/", [engine.config.origin]);
+  if (path === undefined) throw invalidFields([{ path: "returnTo", message: "Must be a path of this application." }]);
+  return path;
+}

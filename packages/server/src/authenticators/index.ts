@@ -1,0 +1,2 @@
+export { demandRecent, enrolledAssurance, requireRecent } from "./require-recent.js";
+export { signedInSchema, userSchema } from "./schemas.js";

@@ -1,0 +1,67 @@
+import { SegnoError } from "@segno/core";
+import {
+  browserHashOf,
+  type CompletedSignIn,
+  completeSignIn,
+  consumeAttempt,
+  deliverSession,
+  type Refusal,
+  runSignIn,
+  type SignedIn,
+  type SignInMode,
+  startAttempt,
+} from "../../attempts/index.js";
+import type { Engine } from "../../engine.js";
+import type { RouteContext } from "../../http/route.js";
+import { readUser } from "../../users/index.js";
+import { limitByIp } from "../limits.js";
+import { type AssertionResponse, type RequestOptions, requestOptions } from "./ceremony.js";
+import { checkPasskey } from "./check-passkey.js";
+import { newChallenge, passkeyRules, relyingParty } from "./passkey-config.js";
+
+/** Options for signing in with whatever passkey the person picks, by button or by autofill. Names no account. */
+export async function startSignIn(
+  engine: Engine,
+  context: RouteContext<unknown>,
+): Promise<{ attemptId: string; publicKey: RequestOptions }> {
+  const party = relyingParty(engine);
+  await limitByIp(engine, context, passkeyRules.options);
+  const challenge = newChallenge(engine);
+  const browser = context.cookies.browser();
+  const attempt = await engine.store.transaction((trx) =>
+    startAttempt(engine, trx, { kind: "passkey_sign_in", browser, challenge }),
+  );
+  return { attemptId: attempt.id, publicKey: requestOptions(party, { challenge, allow: [] }) };
+}
+
+/**
+ * Signs in with a passkey: challenge spent, signature checked, use recorded, session opened, one commit.
+ * @throws SegnoError `passkey_unknown`, `passkey_rejected`, `account_unavailable`, `wrong_browser`, `attempt_*`, `rate_limited`
+ */
+export async function finishSignIn(
+  engine: Engine,
+  context: RouteContext<unknown>,
+  input: {
+    readonly attemptId: string;
+    readonly response: AssertionResponse;
+    readonly mode: SignInMode;
+    readonly jkt?: string | undefined;
+  },
+): Promise<SignedIn> {
+  relyingParty(engine);
+  await limitByIp(engine, context, passkeyRules.verify);
+  const run = { method: "passkey", actor: context.actor } as const;
+  const key = { id: input.attemptId, kind: "passkey_sign_in", browserHash: browserHashOf(context) } as const;
+  const completed = await runSignIn<CompletedSignIn>(engine, run, async (trx): Promise<CompletedSignIn | Refusal> => {
+    const attempt = await consumeAttempt(engine, trx, key);
+    const checked = await checkPasskey(engine, trx, { attempt, response: input.response }, context.actor);
+    if ("refused" in checked) return checked;
+    const user = await readUser(engine, trx, checked.passkey.user_id);
+    if (user === undefined) throw new SegnoError("passkey_unknown");
+    const { acr, amr } = checked.verified;
+    const { mode, jkt } = input;
+    return completeSignIn(engine, context, trx, { user, isNewUser: false, acr, amr, method: run.method, mode, jkt });
+  });
+  deliverSession(context, completed, input.mode);
+  return completed.signedIn;
+}

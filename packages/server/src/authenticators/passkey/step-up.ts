@@ -1,0 +1,99 @@
+import { SegnoError } from "@segno/core";
+import {
+  browserHashOf,
+  consumeAttempt,
+  deliverSession,
+  requireOwnAttempt,
+  runSignIn,
+  type SignedIn,
+  type SignInMode,
+  startAttempt,
+} from "../../attempts/index.js";
+import type { Engine } from "../../engine.js";
+import type { RouteContext } from "../../http/route.js";
+import { presentSession, raiseSession, sessionCookieSeconds } from "../../sessions/index.js";
+import { issueTokens } from "../../tokens/index.js";
+import { presentUser, readUser } from "../../users/index.js";
+import { limitByIp } from "../limits.js";
+import { type AssertionResponse, type RequestOptions, requestOptions } from "./ceremony.js";
+import { checkPasskey } from "./check-passkey.js";
+import { newChallenge, passkeyRules, relyingParty } from "./passkey-config.js";
+import { selectPasskeys } from "./store.js";
+
+/**
+ * Options for proving again who the caller is, with one of their own passkeys.
+ * @throws SegnoError `passkey_unknown` when they have none
+ */
+export async function startStepUp(
+  engine: Engine,
+  context: RouteContext<unknown>,
+): Promise<{ attemptId: string; publicKey: RequestOptions }> {
+  const party = relyingParty(engine);
+  const caller = context.caller();
+  await limitByIp(engine, context, passkeyRules.options);
+  const challenge = newChallenge(engine);
+  const browser = context.cookies.browser();
+  const { attempt, passkeys } = await engine.store.transaction(async (trx) => {
+    const own = await selectPasskeys(trx, caller.subject);
+    if (own.length === 0) throw new SegnoError("passkey_unknown");
+    const { subject: userId, sessionId } = caller;
+    const opened = await startAttempt(engine, trx, { kind: "passkey_step_up", browser, challenge, userId, sessionId });
+    return { attempt: opened, passkeys: own };
+  });
+  return { attemptId: attempt.id, publicKey: requestOptions(party, { challenge, allow: passkeys }) };
+}
+
+interface SteppedUp {
+  readonly signedIn: SignedIn;
+  readonly sessionToken: string;
+  readonly cookieSeconds: number;
+}
+
+/**
+ * Raises the caller's session: assurance and time of the new proof, and a new token in place of the old one.
+ * @throws SegnoError `passkey_unknown`, `passkey_rejected`, `wrong_browser`, `attempt_*`, `session_expired`, `rate_limited`
+ */
+export async function finishStepUp(
+  engine: Engine,
+  context: RouteContext<unknown>,
+  input: { readonly attemptId: string; readonly response: AssertionResponse; readonly mode: SignInMode },
+): Promise<SignedIn> {
+  relyingParty(engine);
+  const caller = context.caller();
+  await limitByIp(engine, context, passkeyRules.verify);
+  const run = { method: "passkey", actor: context.actor } as const;
+  const key = { id: input.attemptId, kind: "passkey_step_up", browserHash: browserHashOf(context) } as const;
+  const done = await runSignIn<SteppedUp>(engine, run, async (trx) => {
+    const attempt = await consumeAttempt(engine, trx, key);
+    requireOwnAttempt(caller, attempt);
+    const request = { attempt, response: input.response, ownerId: caller.subject };
+    const checked = await checkPasskey(engine, trx, request, context.actor);
+    if ("refused" in checked) return checked;
+    const user = await readUser(engine, trx, caller.subject);
+    if (user === undefined || user.status !== "active") throw new SegnoError("account_unavailable");
+    const { acr, amr } = checked.verified;
+    const raised = await raiseSession(
+      engine,
+      trx,
+      { sessionId: caller.sessionId, acr, amr, method: run.method },
+      context.actor,
+    );
+    const tokens =
+      input.mode === "token"
+        ? await issueTokens(engine, trx, { session: raised.session, withRefresh: false }, context.actor)
+        : undefined;
+    return {
+      signedIn: {
+        status: "signed_in",
+        isNewUser: false,
+        user: await presentUser(engine, trx, user),
+        session: presentSession(raised.session, raised.session.id),
+        ...(tokens === undefined ? {} : { tokens }),
+      },
+      sessionToken: raised.token,
+      cookieSeconds: sessionCookieSeconds(raised.session, engine.clock.nowMs()),
+    };
+  });
+  deliverSession(context, done, input.mode);
+  return done.signedIn;
+}

@@ -1,0 +1,3 @@
+export { type DevelopmentMailbox, developmentMailbox } from "./development-mailbox.js";
+export { createMailQueue, type MailQueueParts, type MailSender } from "./mail-queue.js";
+export { type NodemailerTransporter, nodemailerTransport } from "./nodemailer-transport.js";

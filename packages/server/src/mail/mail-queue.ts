@@ -1,0 +1,115 @@
+import type { Engine, MailMessage, MailQueue, MailTransport } from "../engine.js";
+import { deleteMail, insertMail, leaseMail, releaseMail } from "./store.js";
+
+const purpose = "mail.queue";
+/** Longer than any mail server should take: after it another process may try the same message. */
+const leaseMs = 60_000;
+const maxAttempts = 12;
+const pollMs = 5_000;
+
+export type MailQueueParts = Pick<Engine, "clock" | "newId" | "store" | "secrets" | "log">;
+
+/** The queue and its sender. */
+export interface MailSender extends MailQueue {
+  /** Sends what is due, one after the other. @returns how many were sent */
+  drain(): Promise<number>;
+  /** Looks for due mail every 5 s, so that a crash or a failed sending is made good. */
+  start(): void;
+  /** Ends the polling and waits for the message that is being sent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Mail in the store, sealed, written by the transaction that needs it: it goes out exactly when that commits, also after
+ * a crash. At least once: a crash between the mail server's yes and our delete sends a message twice.
+ * A message is given up after 12 tries (about 40 minutes).
+ */
+export function createMailQueue(parts: MailQueueParts, transport: MailTransport): MailSender {
+  let running: Promise<number> | undefined;
+  let isAskedAgain = false;
+  let timer: ReturnType<typeof setInterval> | undefined;
+
+  const drain = async (): Promise<number> => {
+    let sent = 0;
+    for (let more = true; more; ) {
+      const outcome = await sendNext(parts, transport);
+      more = outcome !== "empty";
+      if (outcome === "sent") sent += 1;
+    }
+    return sent;
+  };
+  /** One drain at a time; a request during one leads to another after it. */
+  const drainOnce = async (): Promise<number> => {
+    if (running !== undefined) {
+      isAskedAgain = true;
+      return running;
+    }
+    running = (async () => {
+      let sent = 0;
+      do {
+        isAskedAgain = false;
+        sent += await drain();
+      } while (isAskedAgain);
+      return sent;
+    })().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  const background = (): void => {
+    drainOnce().catch((error: unknown) => parts.log.error("mail queue could not be read", { error: nameOf(error) }));
+  };
+
+  return {
+    enqueue: async (trx, message) => {
+      const id = parts.newId();
+      const nowMs = parts.clock.nowMs();
+      const sealed = parts.secrets.seal(purpose, new TextEncoder().encode(JSON.stringify(message)), id);
+      await insertMail(trx, { id, sealed, created_at: nowMs, attempts: 0, next_attempt_at: nowMs, locked_until: 0 });
+    },
+    nudge: () => void setImmediate(background),
+    drain: drainOnce,
+    start: () => {
+      if (timer !== undefined) return;
+      timer = setInterval(background, pollMs);
+      timer.unref?.();
+    },
+    stop: async () => {
+      clearInterval(timer);
+      timer = undefined;
+      await running?.catch(() => 0);
+    },
+  };
+}
+
+async function sendNext(parts: MailQueueParts, transport: MailTransport): Promise<"sent" | "failed" | "empty"> {
+  const nowMs = parts.clock.nowMs();
+  const row = await leaseMail(parts.store.db, { nowMs, lockedUntilMs: nowMs + leaseMs });
+  if (row === undefined) return "empty";
+  try {
+    const plain = new TextDecoder().decode(parts.secrets.open(purpose, row.sealed, row.id));
+    await transport.send(JSON.parse(plain) as MailMessage);
+  } catch (error) {
+    const isLast = row.attempts >= maxAttempts;
+    parts.log.warn(isLast ? "mail given up" : "mail not sent", {
+      id: row.id,
+      attempts: row.attempts,
+      error: nameOf(error),
+    });
+    if (isLast) await deleteMail(parts.store.db, row.id);
+    else await releaseMail(parts.store.db, row.id, parts.clock.nowMs() + backOffMs(row.attempts));
+    return "failed";
+  }
+  await deleteMail(parts.store.db, row.id);
+  return "sent";
+}
+
+/** 1 s, 2 s, 4 s ... up to 5 minutes. */
+function backOffMs(attempts: number): number {
+  return Math.min(300_000, 1000 * 2 ** (attempts - 1));
+}
+
+/** The kind of fault, never its text: mail servers quote addresses. */
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}

@@ -1,0 +1,12 @@
+export { claimEmail } from "./claim-email.js";
+export { createUser, type NewUser, newUserHandle } from "./create-user.js";
+export { deleteUser } from "./delete-user.js";
+export { displayNameSchema } from "./display-name.js";
+export { normalizeEmail } from "./normalize-email.js";
+export { presentUser, type User } from "./present-user.js";
+export { type ProvenEmail, type ProveEmailInput, proveEmail } from "./prove-email.js";
+export { findUserByEmail, hasUnprovenClaimant, readUser, verifiedEmailOf } from "./read-user.js";
+export { renameUser } from "./rename-user.js";
+export { resumeUser } from "./resume-user.js";
+export { suspendUser } from "./suspend-user.js";
+export type { UserStatus } from "./user-status.js";
