@@ -71,6 +71,7 @@ export function assertAccess(state: AuthState, requirement: AccessRequirement, n
   if (state.status === "anonymous") throw new SegnoError("unauthenticated");
   if (state.status === "invalid") throw new SegnoError(state.reason);
   if (state.status === "step_up_required") throw new SegnoError("insufficient_user_authentication");
+  if (state.status !== "authenticated") throw new SegnoError("unauthenticated", "An engine gave an unknown state.");
   const missing = scopeList(requirement.scope).filter((scope) => !state.scopes.includes(scope));
   if (missing.length > 0) throw new SegnoError("insufficient_scope");
   if (requirement.acr !== undefined && !acrSatisfies(state.acr, requirement.acr)) {
