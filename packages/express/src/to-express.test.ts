@@ -1,27 +1,10 @@
 import { connect } from "node:net";
 import type { SegnoEngine } from "@segno/core";
-import express, { type Express } from "express";
+import express from "express";
 import fc from "fast-check";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { serve } from "../test/serve.js";
 import { toExpress } from "./index.js";
-
-const opened: { close(): void; closeAllConnections(): void }[] = [];
-afterEach(() => {
-  for (const server of opened.splice(0)) {
-    server.closeAllConnections();
-    server.close();
-  }
-});
-
-async function serve(app: Express): Promise<{ origin: string; port: number }> {
-  app.set("env", "test");
-  const server = app.listen(0, "127.0.0.1");
-  opened.push(server);
-  await new Promise((resolve) => server.once("listening", resolve));
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  return { origin: `http://127.0.0.1:${port}`, port };
-}
 
 interface Seen {
   readonly method: string;
