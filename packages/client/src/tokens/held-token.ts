@@ -25,8 +25,8 @@ export function peekToken(accessToken: string): { readonly issuedAt: number; rea
   }
 }
 
-/** Whether `next` should take the place of `held`: later `iat`, or as late and longer lived. */
+/** Whether `next` should take the place of `held`: later `iat`, or as late and no shorter lived. */
 export function isFresher(next: HeldToken, held: HeldToken | undefined): boolean {
   if (!held || next.issuedAt !== held.issuedAt) return next.issuedAt > (held?.issuedAt ?? -1);
-  return next.expiresAtMs > held.expiresAtMs;
+  return next.expiresAtMs >= held.expiresAtMs;
 }
