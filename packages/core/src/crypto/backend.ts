@@ -16,6 +16,11 @@ export interface CryptoBackend {
   readonly verifySync: ((key: BackendKey, signingInput: string, signature: Uint8Array) => boolean) | undefined;
   /** Checks without holding up the caller, so that several can run at once. */
   verify(key: BackendKey, signingInput: string, signature: Uint8Array): Promise<boolean>;
+  /**
+   * The UTF-8 text behind a canonical base64url spelling.
+   * @throws TypeError for any other spelling and for bytes that are not UTF-8
+   */
+  decodeText(base64url: string): string;
   /** SHA-256 of an ASCII text as base64url. Present where it needs no waiting. */
   readonly sha256Sync: ((text: string) => string) | undefined;
   sha256(text: string): Promise<string>;

@@ -1,5 +1,7 @@
-import { encodeBase64Url } from "../base64url.js";
+import { decodeBase64Url, encodeBase64Url } from "../base64url.js";
 import type { BackendKey, CryptoBackend } from "./backend.js";
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The platform's CryptoKey, by whatever name its type goes. */
 type WebKey = Parameters<typeof crypto.subtle.verify>[1];
@@ -18,6 +20,7 @@ export const backend: CryptoBackend = {
     const data = new TextEncoder().encode(signingInput);
     return crypto.subtle.verify(key.row.webVerify, key.handle as WebKey, Uint8Array.from(signature), data);
   },
+  decodeText: (base64url) => utf8.decode(decodeBase64Url(base64url)),
   sha256Sync: undefined,
   async sha256(text) {
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));

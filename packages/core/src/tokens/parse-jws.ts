@@ -1,12 +1,21 @@
+import { backend } from "#crypto";
 import { decodeBase64Url } from "../base64url.js";
 import { SegnoError } from "../errors.js";
 import { type JsonObject, parseJsonObject } from "./strict-json.js";
+
+/** A compact JWS cut into its three texts. */
+export interface JwsParts {
+  readonly header: string;
+  readonly payload: string;
+  readonly signature: string;
+  /** What the signature covers: `header.payload`, exactly as received. */
+  readonly signingInput: string;
+}
 
 /** A compact JWS taken apart. Nothing in it is proven yet. */
 export interface ParsedJws {
   readonly header: JsonObject;
   readonly payload: JsonObject;
-  /** What the signature covers: `header.payload`, exactly as received. */
   readonly signingInput: string;
   readonly signature: Uint8Array;
 }
@@ -27,6 +36,17 @@ const kidPattern = /^[A-Za-z0-9._~=+:@-]{1,128}$/;
  * @throws SegnoError `token_malformed`
  */
 export function parseJws(token: unknown): ParsedJws {
+  const parts = splitJws(token);
+  return {
+    header: parseJwsHeader(parts.header),
+    payload: parseJwsPayload(parts.payload),
+    signingInput: parts.signingInput,
+    signature: decodeJwsSignature(parts.signature),
+  };
+}
+
+/** First step of `parseJws`: length and number of parts. */
+export function splitJws(token: unknown): JwsParts {
   if (typeof token !== "string") throw malformed("not_a_string");
   if (token.length > maxJwsLength) throw malformed("too_long");
   const first = token.indexOf(".");
@@ -34,40 +54,50 @@ export function parseJws(token: unknown): ParsedJws {
   if (first <= 0 || second <= first + 1 || second === token.length - 1 || token.indexOf(".", second + 1) !== -1) {
     throw malformed("not_three_parts");
   }
-  const header = parsePart(token.slice(0, first), "header");
-  checkHeader(header);
   return {
-    header,
-    payload: parsePart(token.slice(first + 1, second), "payload"),
+    header: token.slice(0, first),
+    payload: token.slice(first + 1, second),
+    signature: token.slice(second + 1),
     signingInput: token.slice(0, second),
-    signature: decodePart(token.slice(second + 1), "signature"),
   };
 }
 
-function checkHeader(header: JsonObject): void {
+/** Second step of `parseJws`: the header and what no header may hold. */
+export function parseJwsHeader(part: string): JsonObject {
+  const header = parsePart(part, "header");
   if ("crit" in header) throw malformed("crit");
   if ("zip" in header) throw malformed("zip");
   if ("b64" in header) throw malformed("b64");
   const kid = header["kid"];
   if (kid !== undefined && !(typeof kid === "string" && kidPattern.test(kid))) throw malformed("kid");
+  return header;
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-function parsePart(part: string, name: string): JsonObject {
-  const bytes = decodePart(part, name);
-  try {
-    return parseJsonObject(utf8.decode(bytes));
-  } catch (cause) {
-    throw malformed(`${name}_json`, cause);
-  }
+/** Third step of `parseJws`: the payload. */
+export function parseJwsPayload(part: string): JsonObject {
+  return parsePart(part, "payload");
 }
 
-function decodePart(part: string, name: string): Uint8Array {
+/** Fourth step of `parseJws`: the signature's bytes. */
+export function decodeJwsSignature(part: string): Uint8Array {
   try {
     return decodeBase64Url(part);
   } catch (cause) {
+    throw malformed("signature_encoding", cause);
+  }
+}
+
+function parsePart(part: string, name: string): JsonObject {
+  let text: string;
+  try {
+    text = backend.decodeText(part);
+  } catch (cause) {
     throw malformed(`${name}_encoding`, cause);
+  }
+  try {
+    return parseJsonObject(text);
+  } catch (cause) {
+    throw malformed(`${name}_json`, cause);
   }
 }
 
