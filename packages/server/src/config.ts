@@ -1,4 +1,4 @@
-import type { Clock } from "@segno/core";
+import type { Clock, TelemetryHook } from "@segno/core";
 import type { Logger, MailTransport, RandomSource } from "./engine.js";
 import type { StoreSource } from "./storage/source.js";
 
@@ -29,8 +29,13 @@ export interface SegnoOptions {
   readonly rateLimit?: boolean;
   /** Details to ask for after sign-in, without ever blocking it. Default `["displayName"]`. */
   readonly progressiveDetails?: readonly "displayName"[];
-  /** Default: `NODE_ENV === "production"`. */
+  /**
+   * Whether every unsafe setting is refused. Default: `NODE_ENV` is `production`, or `baseUrl` is not this machine and
+   * `NODE_ENV` is neither `development` nor `test`.
+   */
   readonly production?: boolean;
+  /** Look on while requests are served; they cannot change or delay them. */
+  readonly telemetry?: readonly TelemetryHook[];
   readonly logger?: Logger;
   /** Replaced in tests only. */
   readonly clock?: Clock;

@@ -1,12 +1,13 @@
 /** What other folders may use of the HTTP layer. */
 export { type ClientIpResolver, createClientIpResolver } from "./client-ip.js";
 export { ambiguous, cookieNames, readCookie } from "./cookies.js";
+export { errorParts } from "./error-response.js";
 export { createHandler, type Handler } from "./handler.js";
 export { readHeader } from "./headers.js";
 export { checkHealth, type HealthCheck, type HealthReport, healthRoutes } from "./health.js";
 export { parseIpRange } from "./ip-address.js";
 export { openApiRoute } from "./openapi.js";
-export { pathOf } from "./path.js";
+export { isPlainPath, pathOf } from "./path.js";
 export { createRateLimiter } from "./rate-limiter.js";
 export { invalidFields } from "./read-body.js";
 export { safeReturnPath } from "./return-path.js";

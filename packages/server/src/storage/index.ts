@@ -5,3 +5,4 @@ export { postgresUrl } from "./postgres.js";
 export type { Schema } from "./schema.js";
 export type { StoreContext, StoreSource } from "./source.js";
 export { sqlite } from "./sqlite.js";
+export { sweepExpired } from "./sweep.js";

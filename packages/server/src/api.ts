@@ -1,0 +1,93 @@
+import type { HeaderSource } from "@segno/core";
+import type { Running } from "./composition.js";
+import type { Actor } from "./engine.js";
+import {
+  findLiveSession,
+  listLiveSessions,
+  presentSession,
+  revokeSession,
+  type SessionView,
+} from "./sessions/index.js";
+import { deleteUser, presentUser, readUser, resumeUser, suspendUser, type User } from "./users/index.js";
+
+/** The verbs an application calls in process. They act as the application: whether the caller may is its decision. */
+export interface SegnoApi {
+  /** Who sent these headers, by session cookie or access token; `null` for nobody. Reads the store. */
+  getSession(input: {
+    readonly headers: HeaderSource;
+  }): Promise<{ readonly session: SessionView; readonly user: User } | null>;
+  getUser(userId: string): Promise<User | null>;
+  /** Live sessions, the most recently used first. */
+  listSessions(userId: string): Promise<readonly SessionView[]>;
+  /** @returns false when there was no such live session */
+  revokeSession(sessionId: string): Promise<boolean>;
+  /** Ends every session and refuses sign-in until `resumeUser`. @throws SegnoError `not_found` */
+  suspendUser(userId: string): Promise<void>;
+  resumeUser(userId: string): Promise<void>;
+  /** Deletes the account with everything that signs it in. @throws SegnoError `not_found` */
+  deleteUser(userId: string): Promise<void>;
+  /** Starts signing with the spare key now. Tokens under the old key stay valid until they end. */
+  rotateKeys(): Promise<void>;
+}
+
+export function createApi(run: () => Promise<Running>): SegnoApi {
+  const actorOf = ({ engine }: Running): Actor => ({ requestId: engine.newId() });
+  return {
+    async getSession({ headers }) {
+      const { engine, authenticate } = await run();
+      const auth = await authenticate({ headers, fresh: true });
+      if (auth.status !== "authenticated") return null;
+      const { db } = engine.store;
+      const row = await findLiveSession(db, {
+        sessionId: auth.sessionId,
+        userId: auth.subject,
+        nowMs: engine.clock.nowMs(),
+      });
+      const user = row === undefined ? undefined : await readUser(engine, db, auth.subject);
+      if (row === undefined || user === undefined) return null;
+      return { session: presentSession(row, row.id), user: await presentUser(engine, db, user) };
+    },
+    async getUser(userId) {
+      const { engine } = await run();
+      const user = await readUser(engine, engine.store.db, userId);
+      return user === undefined ? null : await presentUser(engine, engine.store.db, user);
+    },
+    async listSessions(userId) {
+      const { engine } = await run();
+      const rows = await listLiveSessions(engine.store.db, userId, engine.clock.nowMs());
+      return rows.map((row) => presentSession(row, undefined));
+    },
+    async revokeSession(sessionId) {
+      const running = await run();
+      const { engine } = running;
+      const actor = actorOf(running);
+      const isRevoked = await engine.store.transaction(async (trx) => {
+        const row = await trx
+          .selectFrom("segno_sessions")
+          .select("user_id")
+          .where("id", "=", sessionId)
+          .executeTakeFirst();
+        if (row === undefined) return false;
+        return await revokeSession(engine, trx, { sessionId, userId: row.user_id, reason: "by_operator" }, actor);
+      });
+      engine.events.nudge();
+      return isRevoked;
+    },
+    async suspendUser(userId) {
+      const running = await run();
+      await suspendUser(running.engine, userId, actorOf(running));
+    },
+    async resumeUser(userId) {
+      const running = await run();
+      await resumeUser(running.engine, userId, actorOf(running));
+    },
+    async deleteUser(userId) {
+      const running = await run();
+      await deleteUser(running.engine, userId, actorOf(running));
+    },
+    async rotateKeys() {
+      const { keyring } = await run();
+      await keyring.rotateNow();
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import { type AuthenticateInput, type AuthState, isSegnoError } from "@segno/core";
+import type { Engine } from "./engine.js";
+import { ambiguous, readCookie, readHeader } from "./http/index.js";
+import { authenticateSession } from "./sessions/index.js";
+import { authenticateAccessToken } from "./tokens/index.js";
+
+const anonymous: AuthState = Object.freeze({ status: "anonymous" });
+const refusedSession: AuthState = Object.freeze({ status: "invalid", reason: "session_expired" });
+const malformedToken: AuthState = Object.freeze({ status: "invalid", reason: "token_malformed" });
+
+/**
+ * Who sent these headers. An access token in `Authorization` decides alone; else the session cookie by its exact name.
+ * Schemes other than Bearer and DPoP are somebody else's business. Answers without a promise where the store does.
+ */
+export function authenticateRequest(
+  engine: Engine,
+  sessionCookie: string,
+  input: AuthenticateInput,
+): AuthState | Promise<AuthState> {
+  const authorization = readHeader(input.headers, "authorization");
+  if (authorization !== null) {
+    const scheme = /^(bearer|dpop)(?:[ \t]|$)/i.exec(authorization)?.[1]?.toLowerCase();
+    if (scheme !== undefined) {
+      return authenticateToken(engine, { input, authorization, scheme: scheme === "dpop" ? "DPoP" : "Bearer" });
+    }
+  }
+  const token = readCookie(readHeader(input.headers, "cookie"), sessionCookie);
+  if (token === undefined || token === "") return anonymous;
+  if (token === ambiguous) return refusedSession;
+  return authenticateSession(engine, token, input.fresh === true ? { fresh: true } : undefined);
+}
+
+interface PresentedToken {
+  readonly input: AuthenticateInput;
+  readonly authorization: string;
+  readonly scheme: "Bearer" | "DPoP";
+}
+
+async function authenticateToken(engine: Engine, { input, authorization, scheme }: PresentedToken): Promise<AuthState> {
+  // RFC 6750 section 2.1: one b64token, nothing behind it
+  const token = /^\w+ +([A-Za-z0-9\-._~+/]+=*) *$/.exec(authorization)?.[1];
+  if (token === undefined) return malformedToken;
+  try {
+    return await authenticateAccessToken(engine, {
+      scheme,
+      token,
+      proof: readHeader(input.headers, "dpop"),
+      method: input.method ?? "",
+      url: input.url ?? "",
+      ...(input.fresh === true ? { fresh: true } : {}),
+    });
+  } catch (error) {
+    if (isSegnoError(error) && error.info.status < 500) return { status: "invalid", reason: error.code };
+    throw error;
+  }
+}

@@ -1,0 +1,114 @@
+import type { AuthenticateInput, AuthState } from "@segno/core";
+import { authenticateRequest } from "./authenticate.js";
+import { emailRoutes } from "./authenticators/email/routes.js";
+import { passkeyRoutes } from "./authenticators/passkey/routes.js";
+import { createBackground, type Duty } from "./background.js";
+import type { Engine } from "./engine.js";
+import { createEventLog, type RunningEventLog } from "./events/index.js";
+import {
+  checkHealth,
+  cookieNames,
+  createHandler,
+  createRateLimiter,
+  type Handler,
+  type HealthReport,
+  healthRoutes,
+  openApiRoute,
+  type Route,
+} from "./http/index.js";
+import { createKeyring, type Keyring } from "./keys/index.js";
+import { createMailQueue } from "./mail/index.js";
+import type { ResolvedOptions } from "./resolve-config.js";
+import { createIdSource } from "./runtime.js";
+import { createSecrets } from "./secrets.js";
+import { sessionRoutes, settleSessions, sweepSessions } from "./sessions/index.js";
+import { sweepExpired } from "./storage/index.js";
+import { sweepTokens, tokenRoutes } from "./tokens/index.js";
+import { userRoutes } from "./users/routes.js";
+
+/** Everything that runs once the store is open. */
+export interface Running {
+  readonly engine: Engine;
+  readonly events: RunningEventLog;
+  readonly keyring: Keyring;
+  readonly handler: Handler;
+  authenticate(input: AuthenticateInput): AuthState | Promise<AuthState>;
+  health(): Promise<HealthReport>;
+  stop(): Promise<void>;
+}
+
+/** Opens the store and puts the domains together: the only place that knows all of them. */
+export async function compose(resolved: ResolvedOptions): Promise<Running> {
+  const store = await resolved.source.open({ clock: resolved.clock });
+  try {
+    return await composeOn(resolved, store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function composeOn(resolved: ResolvedOptions, store: Engine["store"]): Promise<Running> {
+  const { config, clock, random, log } = resolved;
+  const newId = createIdSource(clock, random);
+  const secrets = createSecrets(config.secrets, random);
+  const base = { config, clock, random, newId, store, secrets, log };
+  const events = createEventLog(base, { source: config.issuer });
+  const mail = createMailQueue(base, resolved.transport);
+  const keyring = createKeyring({ ...base, events });
+  const limiter = createRateLimiter({ db: store.db, clock, isOn: config.rateLimit });
+  const engine: Engine = { ...base, fetch: resolved.fetch, events, mail, signer: keyring, limiter };
+  await keyring.ready();
+
+  const sessionCookie = cookieNames(config.isSecure).session;
+  const authenticate = (input: AuthenticateInput) => authenticateRequest(engine, sessionCookie, input);
+  const health = () =>
+    checkHealth({
+      store: () => store.ping().then(() => true),
+      keys: async () => (await keyring.health()).status !== "failed",
+    });
+  const routes = routesOf(engine, health);
+  const background = createBackground(dutiesOf(engine), log);
+  keyring.start();
+  events.start();
+  mail.start();
+  background.start();
+  return {
+    engine,
+    events,
+    keyring,
+    authenticate,
+    health,
+    handler: createHandler({ config, clock, random, newId, log, limiter, hooks: resolved.hooks, routes, authenticate }),
+    async stop() {
+      await background.stop();
+      await settleSessions(engine);
+      await Promise.all([keyring.stop(), events.stop(), mail.stop()]);
+      await store.close();
+    },
+  };
+}
+
+function routesOf(engine: Engine, health: () => Promise<HealthReport>): readonly Route[] {
+  const routes: Route[] = [
+    ...sessionRoutes(engine),
+    ...tokenRoutes(engine),
+    ...userRoutes(engine),
+    ...emailRoutes(engine),
+    ...passkeyRoutes(engine),
+    ...healthRoutes(health),
+    openApiRoute(engine.config, () => routes),
+  ];
+  return routes;
+}
+
+const minuteMs = 60_000;
+
+function dutiesOf(engine: Engine): readonly Duty[] {
+  const { store, clock } = engine;
+  return [
+    { name: "sweep", everyMs: 5 * minuteMs, run: () => sweepExpired(store.db, clock.nowMs()) },
+    { name: "sweep sessions", everyMs: 10 * minuteMs, run: () => sweepSessions(store.db, clock.nowMs()) },
+    { name: "sweep tokens", everyMs: 10 * minuteMs, run: () => sweepTokens(store.db, clock.nowMs()) },
+  ];
+}

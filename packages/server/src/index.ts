@@ -1,0 +1,24 @@
+export type { SegnoApi } from "./api.js";
+export type {
+  ClientIpOptions,
+  KeyOptions,
+  PasskeyOptions,
+  SegnoOptions,
+  SessionOptions,
+  SignInOptions,
+  TokenOptions,
+} from "./config.js";
+export type { LogFields, Logger, MailMessage, MailTransport, RandomSource } from "./engine.js";
+export type { EventListener } from "./events/index.js";
+export type { HealthReport } from "./http/index.js";
+export {
+  type DevelopmentMailbox,
+  developmentMailbox,
+  type NodemailerTransporter,
+  nodemailerTransport,
+} from "./mail/index.js";
+export { silentLogger } from "./runtime.js";
+export { createSegno, type Segno } from "./segno.js";
+export type { SessionView } from "./sessions/index.js";
+export type { StoreContext, StoreSource } from "./storage/index.js";
+export type { User } from "./users/index.js";

@@ -1,0 +1,128 @@
+import process from "node:process";
+import { type Clock, type SegnoEngine, type SegnoEventType, SegnoError } from "@segno/core";
+import { createApi, type SegnoApi } from "./api.js";
+import { compose, type Running } from "./composition.js";
+import type { SegnoOptions } from "./config.js";
+import type { EventListener } from "./events/index.js";
+import { type HealthReport, pathOf } from "./http/index.js";
+import type { DevelopmentMailbox } from "./mail/index.js";
+import { describeFaults, resolveOptions } from "./resolve-config.js";
+import { toSegnoError } from "./storage/index.js";
+import { unavailableHandler } from "./unavailable.js";
+
+/** A running engine. Give it to an adapter, or call `handler` yourself. */
+export interface Segno extends SegnoEngine {
+  /** The same verbs as over HTTP, in process. */
+  readonly api: SegnoApi;
+  /**
+   * Listens to one type of event or to all (`"*"`), after the change was committed, at least once.
+   * @returns call it to stop listening
+   */
+  on<Type extends SegnoEventType>(type: Type, listener: EventListener<Type>): () => void;
+  on(type: "*", listener: EventListener): () => void;
+  /** The built-in mailbox, where no transport was given. */
+  readonly mailbox: DevelopmentMailbox | undefined;
+  readonly origin: string;
+  readonly clock: Clock;
+  /** Opens the store and brings its schema up to date; also done by the first request. @throws SegnoError `store_unavailable` */
+  ready(): Promise<void>;
+  health(): Promise<HealthReport>;
+  /** Stops background work, waits for what is under way and closes the store. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes an engine. Nothing is opened yet: the first request or `ready()` does.
+ * @throws TypeError naming every fault of the configuration at once. During `next build`, which loads modules without
+ * their environment, the faults come with the first use instead.
+ * @example
+ * ```ts
+ * import { createSegno } from "@segno/server";
+ * export const segno = createSegno({ baseUrl: "https://app.example.com", clientIp: { source: "socket" } });
+ * ```
+ */
+export function createSegno(options: SegnoOptions = {}): Segno {
+  const resolved = resolveOptions(options, process.env);
+  const fault = resolved.faults.length === 0 ? undefined : new TypeError(describeFaults(resolved.faults));
+  const isBuilding = process.env.NEXT_PHASE === "phase-production-build";
+  if (fault !== undefined && !isBuilding) throw fault;
+  const { config, clock, log } = resolved;
+  const subscriptions = new Set<Subscription>();
+  let running: Running | undefined;
+  let starting: Promise<Running> | undefined;
+  let isClosed = false;
+
+  const start = async (): Promise<Running> => {
+    if (isClosed) throw new SegnoError("store_unavailable", "This engine was closed.");
+    if (fault !== undefined) throw fault;
+    const composed = await compose(resolved);
+    for (const subscription of subscriptions) subscription.connect(composed);
+    running = composed;
+    return composed;
+  };
+  /** Single flight; a start that failed is tried again by the next caller. */
+  const run = (): Promise<Running> => {
+    starting ??= start().catch((error: unknown) => {
+      starting = undefined;
+      throw error;
+    });
+    return starting;
+  };
+
+  const live = `${config.basePath}/health/live`;
+  return {
+    basePath: config.basePath,
+    issuer: config.issuer,
+    origin: config.origin,
+    clock,
+    mailbox: resolved.mailbox,
+    api: createApi(run),
+    async handler(request, peer) {
+      try {
+        return await (running ?? (await run())).handler(request, peer);
+      } catch (error) {
+        log.error("not ready", { error: error instanceof Error ? error.message : "" });
+        return unavailableHandler(toSegnoError(error), {
+          isLiveness: pathOf(request.url) === live,
+          requestId: crypto.randomUUID(),
+        });
+      }
+    },
+    authenticate: (input) =>
+      running === undefined ? run().then((now) => now.authenticate(input)) : running.authenticate(input),
+    on(type: SegnoEventType | "*", listener: EventListener): () => void {
+      const subscription = createSubscription(type, listener);
+      subscriptions.add(subscription);
+      if (running !== undefined) subscription.connect(running);
+      return () => {
+        subscriptions.delete(subscription);
+        subscription.disconnect();
+      };
+    },
+    async ready() {
+      await run();
+    },
+    health: async () => (await run()).health(),
+    async close() {
+      isClosed = true;
+      const current = await starting?.catch(() => undefined);
+      await current?.stop();
+    },
+  };
+}
+
+/** A listener that may have been there before the event log was. */
+interface Subscription {
+  connect(running: Running): void;
+  disconnect(): void;
+}
+
+function createSubscription(type: SegnoEventType | "*", listener: EventListener): Subscription {
+  let stop: (() => void) | undefined;
+  return {
+    connect: ({ events }) => {
+      stop ??= type === "*" ? events.on("*", listener) : events.on(type, listener);
+    },
+    disconnect: () => stop?.(),
+  };
+}
