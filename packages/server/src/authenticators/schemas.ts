@@ -1,16 +1,7 @@
 import * as v from "valibot";
+import { userSchema } from "../users/index.js";
 
 /** Wire shapes that more than one way to sign in answers with. */
-export const userSchema: v.GenericSchema = v.object({
-  id: v.string(),
-  displayName: v.nullable(v.string()),
-  email: v.nullable(v.string()),
-  emailVerified: v.boolean(),
-  status: v.picklist(["active", "suspended"]),
-  createdAt: v.string(),
-  missing: v.array(v.string()),
-});
-
 export const signedInSchema: v.GenericSchema = v.object({
   status: v.literal("signed_in"),
   isNewUser: v.boolean(),

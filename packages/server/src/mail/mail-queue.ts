@@ -22,7 +22,7 @@ export interface MailSender extends MailQueue {
 /**
  * Mail in the store, sealed, written by the transaction that needs it: it goes out exactly when that commits, also after
  * a crash. At least once: a crash between the mail server's yes and our delete sends a message twice.
- * A message is given up after 12 tries (about 40 minutes).
+ * A message is given up after 12 tries (about 25 minutes).
  */
 export function createMailQueue(parts: MailQueueParts, transport: MailTransport): MailSender {
   let running: Promise<number> | undefined;

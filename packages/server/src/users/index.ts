@@ -9,4 +9,5 @@ export { findUserByEmail, hasUnprovenClaimant, readUser, verifiedEmailOf } from 
 export { renameUser } from "./rename-user.js";
 export { resumeUser } from "./resume-user.js";
 export { suspendUser } from "./suspend-user.js";
+export { userSchema } from "./user-schema.js";
 export type { UserStatus } from "./user-status.js";

@@ -1,6 +1,6 @@
 import { SegnoError } from "@segno/core";
 import * as v from "valibot";
-import { demandRecent, userSchema } from "../authenticators/index.js";
+import { demandRecent } from "../authenticators/index.js";
 import type { Engine } from "../engine.js";
 import { defineRoute, type Route } from "../http/route.js";
 import { deleteUser } from "./delete-user.js";
@@ -8,6 +8,7 @@ import { displayNameSchema } from "./display-name.js";
 import { presentUser } from "./present-user.js";
 import { readUser } from "./read-user.js";
 import { renameUser } from "./rename-user.js";
+import { userSchema } from "./user-schema.js";
 
 /** The caller's own account over HTTP. Whose: always the session's, never a body's (T-001). */
 export function userRoutes(engine: Engine): Route[] {

@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import type { Engine } from "../../engine.js";
 import { defineRoute, type Route } from "../../http/route.js";
-import { displayNameSchema } from "../../users/index.js";
-import { attemptIdSchema, emailSchema, modeSchema, signedInSchema, userSchema } from "../schemas.js";
+import { displayNameSchema, userSchema } from "../../users/index.js";
+import { attemptIdSchema, emailSchema, modeSchema, signedInSchema } from "../schemas.js";
 import { pickLocale } from "./locale.js";
 import { badLinkPage, codePage, confirmPage, sameBrowserPage } from "./pages.js";
 import { redeemLink } from "./redeem-link.js";
