@@ -1,9 +1,10 @@
+import { systemClock } from "@segno/core";
 import { createBearerFetch } from "./bearer-fetch.js";
 import { createProofKeyStore } from "./dpop/key-store.js";
 import { createProver, type Prover } from "./dpop/prover.js";
 import type { SegnoClientOptions } from "./options.js";
 import { localError } from "./parse-error.js";
-import { createElapsedClock, createMemoryStorage, type TabChannel } from "./ports.js";
+import { createElapsedClock, createMemoryStorage, randomNumber, type TabChannel } from "./ports.js";
 import { failure, type Result, success } from "./result.js";
 import { createRoutes, type Routes } from "./routes.js";
 import {
@@ -64,12 +65,12 @@ export function createSegnoClient(options: SegnoClientOptions = {}): SegnoClient
     credentials: mode === "token" ? "omit" : "include",
     timeoutMs: options.timeoutMs ?? 10_000,
     delay,
-    random: options.random ?? Math.random,
+    random: options.random ?? randomNumber,
   });
   const storage = options.storage ?? createMemoryStorage();
   const grants = createGrantStore(storage, scopeName);
   const prover = options.dpop
-    ? createProver(options.proofKeys ?? createProofKeyStore(scopeName), () => Math.floor(Date.now() / 1000))
+    ? createProver(options.proofKeys ?? createProofKeyStore(scopeName), () => Math.floor(systemClock.nowMs() / 1000))
     : undefined;
 
   const tabs = connectTabs(() => (options.openChannel ?? openChannel)(scopeName), {
@@ -89,7 +90,7 @@ export function createSegnoClient(options: SegnoClientOptions = {}): SegnoClient
   const sources = { send: transport, clock, prover, url };
   const tokens: TokenManager = createTokenManager({
     clock,
-    wallMs: Date.now,
+    wallMs: systemClock.nowMs,
     delay,
     locks: options.locks ?? { run: (name, task) => (lazyLocks ??= createLocks()).run(name, task) },
     lockName: scopeName,

@@ -50,6 +50,11 @@ export function createElapsedClock(): Clock {
   };
 }
 
+/** Jitter and names that need not be secret, 0 to 1. */
+export function randomNumber(): number {
+  return Math.random();
+}
+
 /** Keeps values in this page only. */
 export function createMemoryStorage(): TokenStorage {
   const values = new Map<string, string>();

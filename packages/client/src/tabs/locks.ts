@@ -1,4 +1,5 @@
-import type { Locks } from "../ports.js";
+import { systemClock } from "@segno/core";
+import { type Locks, randomNumber } from "../ports.js";
 
 const longestWaitMs = 5_000;
 const pollMs = 50;
@@ -77,17 +78,17 @@ async function takeLease(
   key: string,
   pause: (milliseconds: number) => Promise<void>,
 ): Promise<{ readonly hadToWait: boolean; readonly release: () => void }> {
-  const mine = `${Math.random()}`;
+  const mine = `${randomNumber()}`;
   let hadToWait = false;
   for (let waitedMs = 0; waitedMs < longestWaitMs; waitedMs += pollMs) {
     const [owner, until] = (storage.getItem(key) ?? "|0").split("|");
     if (owner === mine) break;
-    if (Number(until) < Date.now()) {
-      storage.setItem(key, `${mine}|${Date.now() + longestWaitMs}`);
+    if (Number(until) < systemClock.nowMs()) {
+      storage.setItem(key, `${mine}|${systemClock.nowMs() + longestWaitMs}`);
     } else {
       hadToWait = true;
     }
-    await pause(pollMs / 2 + Math.random() * pollMs);
+    await pause(pollMs / 2 + randomNumber() * pollMs);
   }
   return {
     hadToWait,

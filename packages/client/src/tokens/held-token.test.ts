@@ -17,7 +17,7 @@ const token = (issuedAt: number, expiresAtMs = issuedAt * 1000 + 300_000): HeldT
 
 it("reads iat and sid, and nothing from what is no JWT", () => {
   expect(peekToken(fakeJwt({ iat: 5, sid: "s", sub: "Ä" }))).toEqual({ issuedAt: 5, sessionId: "s" });
-  fc.assert(fc.property(fc.string(), (text) => void expect(peekToken(text).issuedAt).toBe(0)));
+  fc.assert(fc.property(fc.string(), (text) => peekToken(text).issuedAt === 0));
 });
 
 it("the freshest of any number of replies wins, in whatever order they arrive", async () => {

@@ -1,6 +1,6 @@
 import {
   type ClientError,
-  failure,
+  type failure,
   parseStepUp,
   type Result,
   type SegnoClient,
