@@ -17,8 +17,8 @@ export interface RequestOptions {
   readonly userVerification?: string;
 }
 
-/** What a browser sends after `navigator.credentials.create()`. */
-export interface RegistrationResponse {
+/** What a browser sends after `navigator.credentials.create()`. A type alias, so that it also fits index signatures. */
+export type RegistrationResponse = {
   id: string;
   rawId: string;
   type: "public-key";
@@ -32,17 +32,17 @@ export interface RegistrationResponse {
     publicKeyAlgorithm: number;
     publicKey: string;
   };
-}
+};
 
 /** What a browser sends after `navigator.credentials.get()`. */
-export interface AuthenticationResponse {
+export type AuthenticationResponse = {
   id: string;
   rawId: string;
   type: "public-key";
   authenticatorAttachment: "platform";
   clientExtensionResults: Record<string, never>;
   response: { clientDataJSON: string; authenticatorData: string; signature: string; userHandle?: string };
-}
+};
 
 /**
  * Lies for one ceremony, one field each, so that a negative vector is one line. What is not named stays honest,
