@@ -1,0 +1,89 @@
+// What .ci/run does, in order. A step is a name and a command of the workspace; a target that is missing is a failure.
+// `env` adds variables; `needs` names a step without whose success this one cannot mean anything.
+
+/** @type {{ name: string, what: string, command: string, env?: Record<string, string>, needs?: string }[]} */
+export const steps = [
+  {
+    name: "test",
+    what: "npm test: unit, contract and handler tests, with PostgreSQL",
+    command: "npm test",
+    env: { SEGNO_REQUIRE_PEERS: "1" },
+  },
+  {
+    name: "install",
+    what: "the rest of the workspace: examples, e2e, bench, docs",
+    command: "node scripts/bootstrap.mjs install",
+  },
+  { name: "format", what: "formatted by biome", command: "biome format .", needs: "install" },
+  {
+    name: "lint",
+    what: "oxlint with types: promises, any, cycles, clocks",
+    command: "oxlint --type-aware --deny-warnings .",
+    needs: "install",
+  },
+  { name: "typecheck", what: "sources and tests of the packages", command: "tsc -p tsconfig.json", needs: "install" },
+  { name: "imports", what: "who may import whom", command: "node scripts/check-imports.mjs", needs: "install" },
+  {
+    name: "unused",
+    what: "knip: unused files, names and dependencies",
+    command: "knip --no-progress",
+    needs: "install",
+  },
+  { name: "build", what: "the release build, with declarations", command: "node scripts/build.mjs", needs: "install" },
+  {
+    name: "packages",
+    what: "publint, attw, declarations, exports, bundles, weight, licence, changeset",
+    command: "node scripts/check-packages.mjs",
+    needs: "build",
+  },
+  {
+    name: "docs",
+    what: "every code block compiles, every link leads somewhere",
+    command: "node scripts/check-docs.mjs",
+    needs: "install",
+  },
+  {
+    name: "reference",
+    what: "the API reference can be generated",
+    command: "node docs/generate.mjs --check",
+    needs: "build",
+  },
+  {
+    name: "runtimes",
+    what: "one suite on Node, Bun, Deno and workerd",
+    command: "pnpm --filter @segno-internal/runtime-tests test",
+    needs: "build",
+  },
+  {
+    name: "consumers",
+    what: "projects installed from packed tarballs",
+    command: "node scripts/check-consumers.mjs",
+    needs: "build",
+  },
+  {
+    name: "example-quickstart",
+    what: "the quickstart type-checks and builds",
+    command: "node scripts/check-example.mjs quickstart",
+    needs: "build",
+  },
+  {
+    name: "example-next-app",
+    what: "the Next app type-checks and builds",
+    command: "node scripts/check-example.mjs next-app",
+    env: { NEXT_TELEMETRY_DISABLED: "1" },
+    needs: "build",
+  },
+  {
+    name: "browser",
+    what: "Chromium with a virtual authenticator",
+    command: "pnpm --filter @segno-internal/e2e test --reporter=default --reporter=../scripts/count-reporter.mjs",
+    env: { SEGNO_REQUIRE_PEERS: "1" },
+    needs: "build",
+  },
+  {
+    name: "bench",
+    what: "every row of the bench runs (short rounds, no verdict)",
+    command: "node bench/src/index.ts --smoke",
+    needs: "build",
+  },
+];
