@@ -3,14 +3,13 @@
  * dot segments; nothing else is forgiven: see `isPlainPath`.
  */
 export function pathOf(url: string): string {
-  const authority = url.indexOf("://") + 3;
-  const start = url.indexOf("/", authority);
-  if (start < 0) return "/";
-  for (let index = start; index < url.length; index += 1) {
+  let start = -1;
+  for (let index = url.indexOf("://") + 3; index < url.length; index += 1) {
     const code = url.charCodeAt(index);
-    if (code === 63 || code === 35) return url.slice(start, index);
+    if (code === 63 || code === 35) return start < 0 ? "/" : url.slice(start, index);
+    if (code === 47 && start < 0) start = index;
   }
-  return url.slice(start);
+  return start < 0 ? "/" : url.slice(start);
 }
 
 /**
