@@ -1,12 +1,9 @@
 import type { Db, Engine } from "../engine.js";
 import { hashSecret } from "./hash.js";
-import { type AttemptKind, type AttemptRow, deleteOldAttempts, insertAttempt, voidAttempts } from "./store.js";
+import { type AttemptKind, type AttemptRow, insertAttempt, voidAttempts } from "./store.js";
 
 /** How long an attempt can be finished. */
 export const attemptSeconds = 600;
-/** Finished and expired attempts are kept a day, so that late answers are told apart from invented ones. */
-const keepMs = 86_400_000;
-const sweepLimit = 50;
 
 export interface StartAttempt {
   readonly kind: AttemptKind;
@@ -24,7 +21,7 @@ export interface StartAttempt {
   readonly id?: string | undefined;
 }
 
-/** Opens an attempt for 10 minutes, ends older ones for the same address, and sweeps a few that are long over. */
+/** Opens an attempt for 10 minutes and ends older ones for the same address. The store sweeps them a day after their end. */
 export async function startAttempt(engine: Engine, trx: Db, input: StartAttempt): Promise<AttemptRow> {
   const nowMs = engine.clock.nowMs();
   if (input.identifier !== undefined) {
@@ -47,7 +44,6 @@ export async function startAttempt(engine: Engine, trx: Db, input: StartAttempt)
     consumed_at: null,
   };
   await insertAttempt(trx, row);
-  await deleteOldAttempts(trx, nowMs - keepMs, sweepLimit);
   return row;
 }
 

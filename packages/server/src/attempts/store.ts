@@ -66,19 +66,3 @@ export async function voidAttempts(
   if (input.userId !== undefined) query = query.where("user_id", "=", input.userId);
   await query.execute();
 }
-
-/** Takes away a bounded number of rows nobody can use or ask about any more. */
-export async function deleteOldAttempts(db: Db, beforeMs: number, limit: number): Promise<number> {
-  const removed = await db
-    .deleteFrom("segno_attempts")
-    .where("id", "in", (eb) =>
-      eb
-        .selectFrom("segno_attempts")
-        .select("id")
-        .where("expires_at", "<", beforeMs)
-        .orderBy("expires_at")
-        .limit(limit),
-    )
-    .executeTakeFirst();
-  return Number(removed.numDeletedRows);
-}

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Engine, MailMessage, MailQueue, MailTransport } from "../engine.js";
 import { deleteMail, insertMail, leaseMail, releaseMail } from "./store.js";
 
@@ -25,6 +26,7 @@ export interface MailSender extends MailQueue {
  * A message is given up after 12 tries (about 25 minutes).
  */
 export function createMailQueue(parts: MailQueueParts, transport: MailTransport): MailSender {
+  const outside = AsyncLocalStorage.snapshot();
   let running: Promise<number> | undefined;
   let isAskedAgain = false;
   let timer: ReturnType<typeof setInterval> | undefined;
@@ -67,7 +69,7 @@ export function createMailQueue(parts: MailQueueParts, transport: MailTransport)
       const sealed = parts.secrets.seal(purpose, new TextEncoder().encode(JSON.stringify(message)), id);
       await insertMail(trx, { id, sealed, created_at: nowMs, attempts: 0, next_attempt_at: nowMs, locked_until: 0 });
     },
-    nudge: () => void setImmediate(background),
+    nudge: () => outside(() => void setImmediate(background)),
     drain: drainOnce,
     start: () => {
       if (timer !== undefined) return;
