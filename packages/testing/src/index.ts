@@ -1,4 +1,3 @@
-export { createMailCapture, type CapturedMail, type MailCapture } from "./mail-capture.js";
 export type { CookieJar } from "./browser/cookie-jar.js";
 export {
   openBrowser,
@@ -7,6 +6,24 @@ export {
   type TestBrowserOptions,
   type TestSite,
 } from "./browser/test-browser.js";
+export type { ContractRunner } from "./contracts/runner.js";
+export { type StoreContractOptions, storeContract } from "./contracts/store-contract.js";
+export {
+  createInMemoryClient,
+  type InMemoryClient,
+  type InMemoryClientOptions,
+} from "./engine/create-in-memory-client.js";
+export { createTestSegno, type TestSegno, type TestSegnoOptions } from "./engine/create-test-segno.js";
+export type { SignedInBrowser, SignInAsOptions } from "./engine/sign-in.js";
+export { type CapturedMail, createMailCapture, type MailCapture } from "./mail-capture.js";
+export { type MockSession, type MockSessionInput, mockSession } from "./msw/mock-session.js";
+export {
+  type MockSessionHandlersOptions,
+  type MswHandler,
+  mockSessionHandlers,
+  type SegnoHandlersOptions,
+  segnoHandlers,
+} from "./msw/segno-handlers.js";
 export type {
   AuthenticationResponse,
   CreationOptions,

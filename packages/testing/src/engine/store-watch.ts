@@ -1,0 +1,75 @@
+import type { StoreSource } from "@segno/server";
+
+/** A store's handle as the engine got it. */
+export type OpenStore = Awaited<ReturnType<StoreSource["open"]>>;
+
+/** A store source that lets a test look at the rows behind the engine's back. */
+export interface ObservedStore {
+  readonly source: StoreSource;
+  /** Waits until nothing due is left in the outbox and the mail queue. */
+  settle(nowMs: () => number): Promise<void>;
+  /** Every row of every table as text. */
+  dump(): Promise<string>;
+}
+
+export function observeStore(source: StoreSource): ObservedStore {
+  let store: OpenStore | undefined;
+  const opened = (): OpenStore => {
+    if (store === undefined) throw new Error("The store is not open yet.");
+    return store;
+  };
+  return {
+    source: {
+      describe: source.describe,
+      async open(context) {
+        store = await source.open(context);
+        return store;
+      },
+    },
+    settle: (nowMs) => settle(opened(), nowMs),
+    dump: () => dump(opened()),
+  };
+}
+
+/** How long delivery may take in real time before a test is told that it hangs. */
+const patienceMs = 5_000;
+
+async function settle(store: OpenStore, nowMs: () => number): Promise<void> {
+  const startedMs = performance.now();
+  while (await hasWork(store, nowMs())) {
+    if (performance.now() - startedMs > patienceMs) throw new Error("Mail or events are still waiting after 5 s.");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** What failed and waits for a later try is not due. */
+async function hasWork({ db }: OpenStore, nowMs: number): Promise<boolean> {
+  const event = await db
+    .selectFrom("segno_outbox")
+    .select("id")
+    .where("delivered_at", "is", null)
+    .where("next_attempt_at", "<=", nowMs)
+    .executeTakeFirst();
+  if (event !== undefined) return true;
+  const message = await db
+    .selectFrom("segno_mail")
+    .select("id")
+    .where("next_attempt_at", "<=", nowMs)
+    .executeTakeFirst();
+  return message !== undefined;
+}
+
+async function dump({ db }: OpenStore): Promise<string> {
+  const lines: string[] = [];
+  const tables = (await db.introspection.getTables())
+    .map(({ name }) => name)
+    .filter((name) => name.startsWith("segno_"));
+  for (const table of tables.sort()) {
+    const rows = await db
+      .selectFrom(table as "segno_users")
+      .selectAll()
+      .execute();
+    for (const row of rows) lines.push(`${table} ${JSON.stringify(row)}`);
+  }
+  return lines.join("\n");
+}

@@ -1,0 +1,18 @@
+import { expect, it } from "vitest";
+import * as testing from "./index.js";
+
+it("freezes the public names: a change here needs a changeset", () => {
+  expect(Object.keys(testing).sort()).toEqual([
+    "createInMemoryClient",
+    "createMailCapture",
+    "createSeededRandom",
+    "createSoftwareAuthenticator",
+    "createTestSegno",
+    "createVirtualClock",
+    "mockSession",
+    "mockSessionHandlers",
+    "openBrowser",
+    "segnoHandlers",
+    "storeContract",
+  ]);
+});
