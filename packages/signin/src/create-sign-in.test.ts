@@ -113,6 +113,20 @@ describe("passkey", () => {
   });
 });
 
+it("begins anew, with empty fields, after a sign-out", async () => {
+  const { actions, service, state } = open();
+  service.reply("/v1/sign-out", () => new Response(null, { status: 204 }));
+  await actions.start();
+  actions.edit({ email: "ada@example.com" });
+  await actions.sendEmail();
+  await actions.submitCode("123456");
+  await actions.start();
+  expect(state().status).toBe("signed_in");
+  await service.client.signOut();
+  await actions.start();
+  expect(state()).toMatchObject({ status: "choosing", input: { email: "" } });
+});
+
 describe("email", () => {
   it("keeps the code screen after a wrong code, and leaves it when the attempt is over", async () => {
     const { actions, service, state } = open();

@@ -18,7 +18,7 @@ export interface SignInOptions {
 }
 
 export interface SignInActions {
-  /** Finds out what the browser can do and arms autofill. Call when the screen appears. */
+  /** Finds out what the browser can do and arms autofill. Call when the screen appears, and again after a sign-out. */
   start(): Promise<void>;
   /** Keeps what is typed. */
   edit(input: Partial<SignInInput>): void;
@@ -35,6 +35,8 @@ export interface SignInActions {
   stop(): void;
 }
 
+const blank: SignInState = { status: "idle", input: { email: "", displayName: "" }, canUsePasskey: null, error: null };
+
 export type SignInFlow = Flow<SignInState, SignInActions>;
 
 /**
@@ -48,12 +50,7 @@ export type SignInFlow = Flow<SignInState, SignInActions>;
  */
 export function createSignIn(client: SegnoClient, options: SignInOptions = {}): SignInFlow {
   const browser = options.browser ?? passkeyBrowser;
-  const store = createStore<SignInState>({
-    status: "idle",
-    input: { email: "", displayName: "" },
-    canUsePasskey: null,
-    error: null,
-  });
+  const store = createStore<SignInState>(blank);
   /** Which undertaking the screen belongs to; an answer to an older one is stale. */
   let turn = 0;
   const get = store.getState;
@@ -163,8 +160,11 @@ export function createSignIn(client: SegnoClient, options: SignInOptions = {}): 
     subscribe: store.subscribe,
     actions: {
       start: async () => {
-        if (get().status !== "idle") return;
+        const isOver = get().status === "signed_in" && client.session.get().status === "signed_out";
+        if (get().status !== "idle" && !isOver) return;
         const isWanted = begin();
+        // The next person does not see what the last one typed.
+        if (isOver) store.set(blank);
         const { canUse } = await browser.support();
         if (!isWanted()) return;
         store.set({ ...common(), status: "choosing", canUsePasskey: canUse, offersEmail: false });

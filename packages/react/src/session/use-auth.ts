@@ -1,5 +1,5 @@
 import type { Result, SegnoClient } from "@segno/client";
-import { type AccessRequirement, acrSatisfies, scopeList } from "@segno/core";
+import { type AccessRequirement, acrSatisfies, scopeList, systemClock } from "@segno/core";
 import { useMemo, useSyncExternalStore } from "react";
 import { useSegno } from "../provider.js";
 import { scopesOf } from "./scopes.js";
@@ -51,5 +51,5 @@ export function useAuth(): Auth {
 
 function ageSeconds(authTime: string | number): number {
   const atMs = typeof authTime === "number" ? authTime * 1000 : Date.parse(authTime);
-  return (Date.now() - atMs) / 1000;
+  return (systemClock.nowMs() - atMs) / 1000;
 }

@@ -22,6 +22,7 @@ export function SignIn({ onSignedIn, ...options }: SignInProps): ReactNode {
   const { user } = useSession();
   const [state, actions] = useSignIn(options);
   const [isNew, setNew] = useState(false);
+  const [hasReturned, setReturned] = useState(false);
   const report = useRef(onSignedIn);
   report.current = onSignedIn;
   const userId = user?.id;
@@ -35,22 +36,32 @@ export function SignIn({ onSignedIn, ...options }: SignInProps): ReactNode {
       <h2 data-part="title">{isNew ? messages.signUpTitle : messages.signInTitle}</h2>
       <Live>{announcement(state, messages)}</Live>
       {user ? (
-        <SignedInAs user={user} />
+        <SignedInAs user={user} takesFocus={state.status === "signed_in"} />
       ) : (
-        <Step state={state} actions={actions} isNew={isNew} onSwitch={() => setNew(!isNew)} />
+        <Step
+          state={state}
+          actions={actions}
+          isNew={isNew}
+          onSwitch={() => setNew(!isNew)}
+          takesFocus={hasReturned}
+          onBack={() => {
+            setReturned(true);
+            void actions.back();
+          }}
+        />
       )}
     </section>
   );
 }
 
-function Step(props: ChoiceProps): ReactNode {
+function Step(props: StepProps): ReactNode {
   const { messages } = useSegno();
-  const { state, actions } = props;
+  const { state, actions, onBack } = props;
   if (state.status === "failed") {
     return (
       <>
         <Problem error={state.error} />
-        <Button part="primary" onClick={() => void actions.back()}>
+        <Button part="primary" onClick={onBack}>
           {messages.startAgain}
         </Button>
       </>
@@ -59,12 +70,11 @@ function Step(props: ChoiceProps): ReactNode {
   if (state.status === "awaiting_code") {
     return (
       <>
-        <p>{fill(messages.codeSent, { email: state.input.email.trim() })}</p>
         <CodeForm {...state} onCode={(code) => void actions.submitCode(code)} />
         <Button part="link" onClick={() => void actions.sendEmail()}>
           {messages.sendAgain}
         </Button>
-        <Button part="link" onClick={() => void actions.back()}>
+        <Button part="link" onClick={onBack}>
           {messages.back}
         </Button>
       </>
@@ -73,14 +83,17 @@ function Step(props: ChoiceProps): ReactNode {
   return <Choice {...props} />;
 }
 
-interface ChoiceProps {
+interface StepProps {
   readonly state: SignInState;
   readonly actions: SignInActions;
   readonly isNew: boolean;
   readonly onSwitch: () => void;
+  readonly onBack: () => void;
+  /** The person came back to the choice: the focus goes with them. */
+  readonly takesFocus: boolean;
 }
 
-function Choice({ state, actions, isNew, onSwitch }: ChoiceProps): ReactNode {
+function Choice({ state, actions, isNew, onSwitch, onBack, takesFocus }: StepProps): ReactNode {
   const { messages } = useSegno();
   const email = useRef<HTMLInputElement>(null);
   const [isMissing, setMissing] = useState(false);
@@ -88,8 +101,8 @@ function Choice({ state, actions, isNew, onSwitch }: ChoiceProps): ReactNode {
   const offersEmail = state.status === "choosing" && state.offersEmail;
   useEffect(() => {
     // The passkey did not work out: email is next.
-    if (offersEmail) email.current?.focus();
-  }, [offersEmail]);
+    if (offersEmail || takesFocus) email.current?.focus();
+  }, [offersEmail, takesFocus]);
   const hasPasskeys = state.canUsePasskey !== false;
   return (
     <>
@@ -141,7 +154,7 @@ function Choice({ state, actions, isNew, onSwitch }: ChoiceProps): ReactNode {
         </>
       )}
       {isBusy ? (
-        <Button part="link" onClick={() => void actions.back()}>
+        <Button part="link" onClick={onBack}>
           {messages.cancel}
         </Button>
       ) : (
@@ -153,11 +166,17 @@ function Choice({ state, actions, isNew, onSwitch }: ChoiceProps): ReactNode {
   );
 }
 
-function SignedInAs({ user }: { readonly user: User }): ReactNode {
+function SignedInAs({ user, takesFocus }: { readonly user: User; readonly takesFocus: boolean }): ReactNode {
   const { client, messages } = useSegno();
+  const text = useRef<HTMLParagraphElement>(null);
+  useEffect(() => {
+    if (takesFocus) text.current?.focus();
+  }, [takesFocus]);
   return (
     <>
-      <p>{fill(messages.signedInAs, { name: user.displayName ?? user.email ?? user.id })}</p>
+      <p ref={text} tabIndex={-1}>
+        {fill(messages.signedInAs, { name: user.displayName ?? user.email ?? user.id })}
+      </p>
       <Button part="secondary" onClick={() => void client.signOut()}>
         {messages.signOut}
       </Button>
@@ -170,7 +189,8 @@ function announcement(state: SignInState, messages: Messages): string {
   if (state.status === "sending_email") return messages.sendingEmail;
   if (state.status !== "awaiting_code") return "";
   if (state.isVerifying) return messages.checking;
-  return state.mailsSent > 1 ? messages.sentAgain : "";
+  const sent = fill(messages.codeSent, { email: state.input.email.trim() });
+  return state.mailsSent > 1 ? `${sent} ${messages.sentAgain}` : sent;
 }
 
 /** The mailed link signs in the whole browser: look again when the person comes back to this tab. */

@@ -1,15 +1,17 @@
 import { createSignIn, type SignInActions, type SignInOptions, type SignInState } from "@segno/signin";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { useSegno } from "../provider.js";
+import { useSession } from "../session/use-session.js";
 
 /** The sign-in flow for your own screen: `[state, actions]`. Starts when the component appears, ends when it goes. */
 export function useSignIn(options?: SignInOptions): readonly [SignInState, SignInActions] {
   const { client } = useSegno();
   const [flow] = useState(() => createSignIn(client, options));
   const state = useSyncExternalStore(flow.subscribe, flow.getState, flow.getState);
+  const isSignedOut = useSession().status === "signed_out";
   useEffect(() => {
     void flow.actions.start();
-    return flow.actions.stop;
-  }, [flow]);
+  }, [flow, isSignedOut]);
+  useEffect(() => flow.actions.stop, [flow]);
   return [state, flow.actions];
 }
