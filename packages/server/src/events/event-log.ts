@@ -1,0 +1,84 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { SegnoEvent, SegnoEventType } from "@segno/core";
+import type { Engine, EventLog } from "../engine.js";
+import { createDelivery, type DeliveryOptions } from "./delivery.js";
+import { toCloudEvent } from "./envelope.js";
+import { insertEvent } from "./store.js";
+
+/** Receives one event at a time. What it throws is retried; what it returns is awaited for at most ten seconds. */
+export type EventListener<Type extends SegnoEventType = SegnoEventType> = (event: SegnoEvent<Type>) => unknown;
+
+export interface EventLogOptions extends DeliveryOptions {
+  /** The CloudEvents `source`. Default `segno`; the engine passes its issuer. */
+  readonly source?: string;
+}
+
+/** The outbox and its delivery to this process's subscribers. */
+export interface RunningEventLog extends EventLog {
+  /**
+   * Subscribes to one type or to all (`"*"`). Delivery is at least once with a stable `event.id`, in order per subject,
+   * after the change was committed, never in its way. Of several nodes with subscribers one gets an event.
+   * @returns call it to unsubscribe
+   */
+  on<Type extends SegnoEventType>(type: Type, listener: EventListener<Type>): () => void;
+  on(type: "*", listener: EventListener): () => void;
+  /** Delivers everything due and waits for the subscribers. For tests and for closing. @returns how many events were delivered */
+  drain(): Promise<number>;
+  /** Makes events that were moved aside due again. @returns how many */
+  retryParked(): Promise<number>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/**
+ * Makes the event log. Without a subscriber in this process nothing is leased: rows wait for a process that has one.
+ * A row that keeps failing is tried twelve times over some twenty minutes and then moved aside, never deleted.
+ * Delivered rows are deleted after 24 hours.
+ */
+export function createEventLog(
+  parts: Pick<Engine, "clock" | "random" | "newId" | "store" | "log">,
+  options: EventLogOptions = {},
+): RunningEventLog {
+  const delivery = createDelivery(parts, options);
+  const outside = AsyncLocalStorage.snapshot();
+  let timer: NodeJS.Timeout | undefined;
+  let isScheduled = false;
+
+  function wake(): void {
+    if (isScheduled || timer === undefined || !delivery.hasListeners()) return;
+    isScheduled = true;
+    outside(() =>
+      setImmediate(() => {
+        isScheduled = false;
+        if (timer !== undefined)
+          void delivery.pump().catch(() => parts.log.warn("Events could not be leased. They will be tried again."));
+      }),
+    );
+  }
+
+  return {
+    async append(trx, type, actor, data) {
+      const id = parts.newId();
+      const nowMs = parts.clock.nowMs();
+      const payload = toCloudEvent({ id, source: options.source ?? "segno", type, nowMs, actor, data });
+      await insertEvent(trx, { id, type, subject: actor.subject ?? null, payload, created_at: nowMs });
+    },
+    nudge: wake,
+    on(type: SegnoEventType | "*", listener: (event: never) => unknown) {
+      const remove = delivery.addListener(type, listener as (event: SegnoEvent) => unknown);
+      wake();
+      return remove;
+    },
+    drain: () => delivery.drain(),
+    retryParked: () => delivery.retryParked(),
+    start() {
+      timer ??= setInterval(wake, 1_000).unref();
+      wake();
+    },
+    async stop() {
+      clearInterval(timer);
+      timer = undefined;
+      await delivery.stop();
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { createEventLog, type EventLogOptions, type EventListener, type RunningEventLog } from "./event-log.js";

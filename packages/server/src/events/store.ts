@@ -1,0 +1,102 @@
+import type { Db } from "../engine.js";
+import type { Schema } from "../storage/schema.js";
+
+export type OutboxRow = Schema["segno_outbox"];
+
+/** `next_attempt_at` of a row that was moved aside: later than any clock (the last day a Date can hold). */
+export const parkedAtMs = 8_640_000_000_000_000;
+
+export async function insertEvent(
+  trx: Db,
+  row: Pick<OutboxRow, "id" | "type" | "subject" | "payload" | "created_at">,
+): Promise<void> {
+  await trx
+    .insertInto("segno_outbox")
+    .values({ ...row, delivered_at: null, attempts: 0, next_attempt_at: row.created_at, locked_until: 0 })
+    .execute();
+}
+
+/**
+ * Leases the oldest rows that are due. Of several nodes one gets a row, and no node gets a row of a subject while
+ * another node still works on an earlier one.
+ */
+export async function leaseEvents(
+  db: Db,
+  lease: {
+    readonly nowMs: number;
+    readonly untilMs: number;
+    readonly limit: number;
+    readonly ownIds: readonly string[];
+  },
+): Promise<OutboxRow[]> {
+  const rows = await db
+    .updateTable("segno_outbox")
+    .set({ locked_until: lease.untilMs })
+    .where("id", "in", (eb) =>
+      eb
+        .selectFrom("segno_outbox as o")
+        .select("o.id")
+        .where("o.delivered_at", "is", null)
+        .where("o.next_attempt_at", "<=", lease.nowMs)
+        .where("o.locked_until", "<=", lease.nowMs)
+        .where(({ not, exists, selectFrom }) => {
+          let earlier = selectFrom("segno_outbox as e")
+            .select("e.id")
+            .whereRef("e.subject", "=", "o.subject")
+            .whereRef("e.id", "<", "o.id")
+            .where("e.delivered_at", "is", null)
+            .where("e.locked_until", ">", lease.nowMs);
+          if (lease.ownIds.length > 0) earlier = earlier.where("e.id", "not in", lease.ownIds);
+          return not(exists(earlier));
+        })
+        .orderBy("o.id")
+        .limit(lease.limit),
+    )
+    .where("locked_until", "<=", lease.nowMs)
+    .returningAll()
+    .execute();
+  return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+export async function extendLeases(db: Db, ids: readonly string[], untilMs: number): Promise<void> {
+  if (ids.length === 0) return;
+  await db
+    .updateTable("segno_outbox")
+    .set({ locked_until: untilMs })
+    .where("id", "in", ids)
+    .where("delivered_at", "is", null)
+    .execute();
+}
+
+export async function markDelivered(db: Db, ids: readonly string[], nowMs: number): Promise<void> {
+  if (ids.length === 0) return;
+  await db.updateTable("segno_outbox").set({ delivered_at: nowMs, locked_until: 0 }).where("id", "in", ids).execute();
+}
+
+export async function putBack(
+  db: Db,
+  row: { readonly id: string; readonly attempts: number; readonly nextAttemptAtMs: number },
+): Promise<void> {
+  await db
+    .updateTable("segno_outbox")
+    .set({ attempts: row.attempts, next_attempt_at: row.nextAttemptAtMs, locked_until: 0 })
+    .where("id", "=", row.id)
+    .where("delivered_at", "is", null)
+    .execute();
+}
+
+/** Makes rows that were moved aside due again. @returns how many */
+export async function unpark(db: Db, nowMs: number): Promise<number> {
+  const rows = await db
+    .updateTable("segno_outbox")
+    .set({ attempts: 0, next_attempt_at: nowMs, locked_until: 0 })
+    .where("next_attempt_at", "=", parkedAtMs)
+    .where("delivered_at", "is", null)
+    .returning("id")
+    .execute();
+  return rows.length;
+}
+
+export async function deleteDelivered(db: Db, beforeMs: number): Promise<void> {
+  await db.deleteFrom("segno_outbox").where("delivered_at", "<", beforeMs).execute();
+}

@@ -1,0 +1,58 @@
+import { createECDH, createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
+import type { RandomSource } from "../engine.js";
+import { ecdsaFromDer } from "./ecdsa-from-der.js";
+
+/** Everything that depends on the algorithm, in one row. */
+export interface SigningAlgorithmRow {
+  readonly alg: "ES256" | "EdDSA";
+  generate(random: RandomSource): KeyObject;
+  /** The JWS signature (RFC 7515 section 5.1) of an ASCII signing input. Synchronous: the hot path. */
+  sign(signingInput: string, key: KeyObject): string;
+}
+
+const es256: SigningAlgorithmRow = {
+  alg: "ES256",
+  generate(random) {
+    const curve = createECDH("prime256v1");
+    for (;;) {
+      const d = Buffer.from(random.bytes(32));
+      try {
+        curve.setPrivateKey(d);
+      } catch {
+        continue; // zero or not below the order of the curve: one in 2^32
+      }
+      const point = curve.getPublicKey();
+      const jwk = { kty: "EC", crv: "P-256", x: text(point.subarray(1, 33)), y: text(point.subarray(33)), d: text(d) };
+      return createPrivateKey({ key: jwk, format: "jwk" });
+    }
+  },
+  sign: (input, key) => ecdsaFromDer(sign("sha256", Buffer.from(input, "latin1"), key), 32).toString("base64url"),
+};
+
+/** PKCS #8 around a bare Ed25519 seed (RFC 8410 section 7). */
+const ed25519Prefix = Buffer.from("302e020100300506032b657004220420", "hex");
+
+const edDsa: SigningAlgorithmRow = {
+  alg: "EdDSA",
+  generate: (random) =>
+    createPrivateKey({ key: Buffer.concat([ed25519Prefix, random.bytes(32)]), format: "der", type: "pkcs8" }),
+  sign: (input, key) => sign(null, Buffer.from(input, "latin1"), key).toString("base64url"),
+};
+
+/** The row of an algorithm; undefined for any other name. */
+export function algorithmRow(alg: string): SigningAlgorithmRow | undefined {
+  if (alg === "ES256") return es256;
+  return alg === "EdDSA" ? edDsa : undefined;
+}
+
+/** The public half as a JWK without `kid`. */
+export function publicJwkOf(key: KeyObject): Readonly<Record<string, string>> {
+  const { kty, crv, x, y } = createPublicKey(key).export({ format: "jwk" });
+  return Object.fromEntries(
+    Object.entries({ kty, crv, x, y }).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}
+
+function text(bytes: Buffer): string {
+  return bytes.toString("base64url");
+}

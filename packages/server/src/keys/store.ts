@@ -1,0 +1,114 @@
+import type { Db } from "../engine.js";
+import { accessTokenPurpose, type KeyRow } from "./key-material.js";
+
+/** Keys that are in the key set: published, signing, verify_only. Oldest first. */
+export async function listLiveKeys(db: Db): Promise<KeyRow[]> {
+  return await db
+    .selectFrom("segno_keys")
+    .selectAll()
+    .where("purpose", "=", accessTokenPurpose)
+    .where("state", "in", ["published", "signing", "verify_only"])
+    .orderBy("created_at")
+    .orderBy("kid")
+    .execute();
+}
+
+/** @returns false when another node was first: one key signs, one is the spare (unique indexes) */
+export async function insertKey(trx: Db, row: KeyRow): Promise<boolean> {
+  const inserted = await trx
+    .insertInto("segno_keys")
+    .values(row)
+    .onConflict((conflict) => conflict.doNothing())
+    .returning("kid")
+    .executeTakeFirst();
+  return inserted !== undefined;
+}
+
+/** `signing -> verify_only`. @returns false when the key does not sign (any more) */
+export async function demoteKey(trx: Db, kid: string, nowMs: number): Promise<boolean> {
+  const row = await trx
+    .updateTable("segno_keys")
+    .set({ state: "verify_only", verify_only_at: nowMs })
+    .where("kid", "=", kid)
+    .where("state", "=", "signing")
+    .returning("kid")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** `published -> signing`, when it has been published since `publishedBeforeMs` at the latest. */
+export async function promoteKey(
+  trx: Db,
+  input: { readonly kid: string; readonly nowMs: number; readonly publishedBeforeMs: number },
+): Promise<boolean> {
+  const row = await trx
+    .updateTable("segno_keys")
+    .set({ state: "signing", signing_at: input.nowMs })
+    .where("kid", "=", input.kid)
+    .where("state", "=", "published")
+    .where("published_at", "<=", input.publishedBeforeMs)
+    .returning("kid")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/**
+ * `verify_only -> retired` for each key that no unexpired token needs. The private half is erased.
+ * @param expiredBeforeMs tokens that expired before this are refused by every verifier, whatever its clock tolerance
+ */
+export async function retireKeys(trx: Db, nowMs: number, expiredBeforeMs: number): Promise<KeyRow[]> {
+  return await trx
+    .updateTable("segno_keys")
+    .set({ state: "retired", retired_at: nowMs, private_sealed: "" })
+    .where("purpose", "=", accessTokenPurpose)
+    .where("state", "=", "verify_only")
+    .where((eb) => eb.or([eb("latest_exp", "is", null), eb("latest_exp", "<=", expiredBeforeMs)]))
+    .returningAll()
+    .execute();
+}
+
+/** Takes a key out of the key set at once. @returns its row as it is now, undefined when it was not live */
+export async function withdrawKey(
+  trx: Db,
+  input: { readonly kid: string; readonly nowMs: number; readonly state: "retired" | "compromised" },
+): Promise<KeyRow | undefined> {
+  return await trx
+    .updateTable("segno_keys")
+    .set({ state: input.state, retired_at: input.nowMs, private_sealed: "" })
+    .where("kid", "=", input.kid)
+    .where("state", "in", ["published", "signing", "verify_only"])
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Raises the latest `exp` on record, never lowers it. @returns false when the key does not sign any more */
+export async function recordLatestExp(db: Db, kid: string, latestExpMs: number): Promise<boolean> {
+  const row = await db
+    .updateTable("segno_keys")
+    .set((eb) => ({
+      latest_exp: eb
+        .case()
+        .when(eb.or([eb("latest_exp", "is", null), eb("latest_exp", "<", latestExpMs)]))
+        .then(latestExpMs)
+        .else(eb.ref("latest_exp"))
+        .end(),
+    }))
+    .where("kid", "=", kid)
+    .where("state", "=", "signing")
+    .returning("kid")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Replaces a sealed private key, unless another node did. */
+export async function replaceSealed(
+  db: Db,
+  input: { readonly kid: string; readonly old: string; readonly sealed: string },
+): Promise<void> {
+  await db
+    .updateTable("segno_keys")
+    .set({ private_sealed: input.sealed })
+    .where("kid", "=", input.kid)
+    .where("private_sealed", "=", input.old)
+    .execute();
+}

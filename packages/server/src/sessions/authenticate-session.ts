@@ -1,0 +1,96 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { AuthState } from "@segno/core";
+import type { Engine, SessionRow } from "../engine.js";
+import { sessionEndsAt, slidIdleLimit } from "./session-life.js";
+import { hashSessionToken, isSessionTokenShaped } from "./session-token.js";
+import { sessionWatch } from "./session-watch.js";
+
+/** How often, at most, a session's use is written down. */
+const touchEveryMs = 60_000;
+
+const refused: AuthState = Object.freeze({ status: "invalid", reason: "session_expired" });
+
+/**
+ * Who a session token belongs to. Reads the store each time: a session that was revoked, or whose user was suspended or
+ * deleted, is refused on the next call on every node. Answers without a promise when the store does.
+ * The use is written down at most once a minute, after the answer.
+ *
+ * Not checked: where the token came from (the cookie rules are the router's).
+ */
+export function authenticateSession(
+  engine: Engine,
+  token: string,
+  _options?: { readonly fresh?: boolean },
+): AuthState | Promise<AuthState> {
+  if (!isSessionTokenShaped(token)) return refused;
+  const row = engine.store.readSession(hashSessionToken(token));
+  return row instanceof Promise ? row.then((found) => judge(engine, found)) : judge(engine, row);
+}
+
+function judge(engine: Engine, row: SessionRow | undefined): AuthState {
+  if (row === undefined || row.revoked_at !== null || row.user_status !== "active") return refused;
+  const nowMs = engine.clock.nowMs();
+  if (!(row.idle_expires_at > nowMs && row.absolute_expires_at > nowMs)) {
+    bury(engine, row, nowMs);
+    return refused;
+  }
+  if (nowMs - row.last_seen_at >= touchEveryMs) touch(engine, row, nowMs);
+  return {
+    status: "authenticated",
+    subject: row.user_id,
+    sessionId: row.id,
+    clientId: row.client_id,
+    scopes: engine.config.tokens.scopes,
+    acr: row.acr,
+    amr: JSON.parse(row.amr) as string[],
+    authTime: Math.floor(row.auth_time / 1000),
+    expiresAt: Math.floor(sessionEndsAt(row) / 1000),
+    via: "session",
+  };
+}
+
+function touch(engine: Engine, row: SessionRow, nowMs: number): void {
+  inBackground(engine, row.id, () =>
+    engine.store.db
+      .updateTable("segno_sessions")
+      .set({ last_seen_at: nowMs, idle_expires_at: slidIdleLimit(engine.config, row, nowMs) })
+      .where("id", "=", row.id)
+      .where("revoked_at", "is", null)
+      .where("last_seen_at", "<", nowMs)
+      .where("idle_expires_at", "<=", slidIdleLimit(engine.config, row, nowMs))
+      .execute(),
+  );
+}
+
+/** An expired session that was presented is closed for good: setting the clock back does not bring it to life again. */
+function bury(engine: Engine, row: SessionRow, nowMs: number): void {
+  inBackground(engine, row.id, () =>
+    engine.store.db
+      .updateTable("segno_sessions")
+      .set({ revoked_at: nowMs, revoked_reason: "expired" })
+      .where("id", "=", row.id)
+      .where("revoked_at", "is", null)
+      .where((eb) => eb.or([eb("idle_expires_at", "<=", nowMs), eb("absolute_expires_at", "<=", nowMs)]))
+      .execute(),
+  );
+}
+
+/** Runs work as if nobody had called: the caller may be inside a transaction, this write must not be. */
+const outside = AsyncLocalStorage.snapshot();
+
+function inBackground(engine: Engine, sessionId: string, write: () => Promise<unknown>): void {
+  const { touching } = sessionWatch(engine);
+  if (touching.has(sessionId)) return;
+  const done = outside(() => new Promise<void>((resolve) => setImmediate(resolve)).then(write))
+    .then(
+      () => undefined,
+      () => engine.log.warn("A session's last use was not written.", { sessionId }),
+    )
+    .finally(() => touching.delete(sessionId));
+  touching.set(sessionId, done);
+}
+
+/** Resolves when no write of this domain is under way. For closing and for tests. */
+export async function settleSessions(engine: Engine): Promise<void> {
+  await Promise.all(sessionWatch(engine).touching.values());
+}

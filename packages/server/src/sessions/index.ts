@@ -1,0 +1,10 @@
+export { authenticateSession, settleSessions } from "./authenticate-session.js";
+export { createSession, type NewSession, type OpenedSession } from "./create-session.js";
+export { deviceNameOf } from "./device-name.js";
+export { presentSession, type SessionView } from "./present-session.js";
+export { raiseSession } from "./raise-session.js";
+export { revokeSession, revokeSessionsOfUser } from "./revoke-session.js";
+export { sessionRoutes } from "./routes.js";
+export { sessionCookieSeconds } from "./session-life.js";
+export { forgetSession, isKnownLive, livenessCacheMs, rememberLive } from "./session-watch.js";
+export { findLiveSession, listLiveSessions, sweepSessions } from "./store.js";

@@ -1,0 +1,67 @@
+import type { Actor, Db, Engine } from "../engine.js";
+import { forgetSession } from "./session-watch.js";
+
+/**
+ * Ends one session of a user. Refresh, introspection and fresh token checks join the session, so its refresh families
+ * and access tokens end with it.
+ * @returns false when the user has no such live session: another user's id changes nothing
+ */
+export async function revokeSession(
+  engine: Engine,
+  trx: Db,
+  input: { readonly sessionId: string; readonly userId: string; readonly reason: string },
+  actor: Actor,
+): Promise<boolean> {
+  const revoked = await trx
+    .updateTable("segno_sessions")
+    .set({ revoked_at: engine.clock.nowMs(), revoked_reason: input.reason })
+    .where("id", "=", input.sessionId)
+    .where("user_id", "=", input.userId)
+    .where("revoked_at", "is", null)
+    .returning(["id", "client_id"])
+    .execute();
+  await announce(engine, trx, { revoked, userId: input.userId, reason: input.reason }, actor);
+  return revoked.length > 0;
+}
+
+/**
+ * Ends every session of a user, or all but one.
+ * @returns how many were live
+ */
+export async function revokeSessionsOfUser(
+  engine: Engine,
+  trx: Db,
+  input: { readonly userId: string; readonly exceptSessionId?: string; readonly reason: string },
+  actor: Actor,
+): Promise<number> {
+  let update = trx
+    .updateTable("segno_sessions")
+    .set({ revoked_at: engine.clock.nowMs(), revoked_reason: input.reason })
+    .where("user_id", "=", input.userId)
+    .where("revoked_at", "is", null);
+  if (input.exceptSessionId !== undefined) update = update.where("id", "!=", input.exceptSessionId);
+  const revoked = await update.returning(["id", "client_id"]).execute();
+  await announce(engine, trx, { revoked, userId: input.userId, reason: input.reason }, actor);
+  return revoked.length;
+}
+
+async function announce(
+  engine: Engine,
+  trx: Db,
+  change: {
+    readonly revoked: readonly { readonly id: string; readonly client_id: string }[];
+    readonly userId: string;
+    readonly reason: string;
+  },
+  actor: Actor,
+): Promise<void> {
+  for (const session of change.revoked) {
+    forgetSession(engine, session.id);
+    await engine.events.append(
+      trx,
+      "session.revoked",
+      { ...actor, subject: change.userId, sessionId: session.id, clientId: session.client_id },
+      { reason: change.reason },
+    );
+  }
+}

@@ -1,0 +1,64 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { SegnoError } from "@segno/core";
+import type { ResolvedConfig } from "../config.js";
+
+/** Client credentials as they came: in the header or in the form, never in both (RFC 6749 section 2.3). */
+export interface PresentedClient {
+  readonly authorization: string | null;
+  readonly clientId: string | undefined;
+  readonly clientSecret: string | undefined;
+}
+
+/**
+ * Authenticates a resource server that may introspect. Takes the same time for an unknown id as for a wrong secret.
+ * @returns its id; undefined when no client credentials were presented at all
+ * @throws SegnoError `invalid_client`, `invalid_request`
+ */
+export function authenticateIntrospectionClient(
+  config: ResolvedConfig,
+  presented: PresentedClient,
+): string | undefined {
+  const basic = parseBasic(presented.authorization);
+  if (basic !== undefined && presented.clientSecret !== undefined) throw new SegnoError("invalid_request");
+  const id = basic?.id ?? presented.clientId;
+  const secret = basic?.secret ?? presented.clientSecret;
+  if (secret === undefined) return undefined;
+  if (id === undefined || (presented.clientId !== undefined && presented.clientId !== id))
+    throw new SegnoError("invalid_client");
+  const clients = config.tokens.introspectionClients;
+  const expected = Object.hasOwn(clients, id) ? clients[id] : undefined;
+  const isEqual = timingSafeEqual(digest(secret), digest(expected ?? ""));
+  if (expected === undefined || expected === "" || !isEqual) throw new SegnoError("invalid_client");
+  return id;
+}
+
+/**
+ * Names a first-party public client. It proves nothing: possession of the token does.
+ * @throws SegnoError `invalid_client`
+ */
+export function requirePublicClient(config: ResolvedConfig, clientId: string | undefined): string {
+  if (clientId === undefined || !config.tokens.clients.includes(clientId)) throw new SegnoError("invalid_client");
+  return clientId;
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+function parseBasic(authorization: string | null): { readonly id: string; readonly secret: string } | undefined {
+  if (authorization === null || !/^basic\b/i.test(authorization)) return undefined;
+  const encoded = /^basic +([A-Za-z0-9+/]+=*) *$/i.exec(authorization)?.[1] ?? "";
+  const text = Buffer.from(encoded, "base64").toString();
+  const colon = text.indexOf(":");
+  if (colon < 0) throw new SegnoError("invalid_client");
+  return { id: formDecode(text.slice(0, colon)), secret: formDecode(text.slice(colon + 1)) };
+}
+
+/** RFC 6749 section 2.3.1: both halves are form-encoded before they are joined. */
+function formDecode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    throw new SegnoError("invalid_client");
+  }
+}

@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import { SegnoError, verifyDpopProof } from "@segno/core";
+import type { Engine } from "../engine.js";
+import { rememberOnce } from "../storage/index.js";
+
+/** How much longer than needed a proof is remembered: a clock set back by less meets it again. */
+const keepLongerMs = 2 * 3_600_000;
+
+export interface PresentedProof {
+  readonly proof: string;
+  readonly method: string;
+  /** The request's URL; its origin is replaced by the configured one, which is what clients sign. */
+  readonly url: string;
+  readonly accessToken?: string;
+  readonly expectedJkt?: string;
+}
+
+/**
+ * Checks a DPoP proof and spends it: one use per key and `jti`, in the store, on every node.
+ * Call it outside a transaction.
+ * @returns the thumbprint of the key that signed
+ * @throws SegnoError `invalid_dpop_proof`, `store_unavailable`
+ */
+export async function checkDpopProof(engine: Engine, presented: PresentedProof): Promise<string> {
+  const { jkt } = await verifyDpopProof({
+    proof: presented.proof,
+    method: presented.method,
+    url: externalUrl(engine, presented.url),
+    accessToken: presented.accessToken,
+    expectedJkt: presented.expectedJkt,
+    nowSeconds: engine.clock.nowMs() / 1000,
+    isReplay: async (use) => {
+      const digest = createHash("sha256")
+        .update(JSON.stringify([use.jkt, use.jti]))
+        .digest("base64url");
+      return !(await rememberOnce(engine.store.db, `dpop:${digest}`, use.expiresAtSeconds * 1000 + keepLongerMs));
+    },
+  });
+  return jkt;
+}
+
+/**
+ * The key thumbprint of a request's `DPoP` header; undefined when there is none.
+ * @throws SegnoError `invalid_dpop_proof`
+ */
+export async function checkDpopHeader(engine: Engine, request: Request): Promise<string | undefined> {
+  const proof = request.headers.get("dpop");
+  if (proof === null) return undefined;
+  return await checkDpopProof(engine, { proof, method: request.method, url: request.url });
+}
+
+function externalUrl(engine: Engine, url: string): string {
+  try {
+    const { pathname } = new URL(url, engine.config.origin);
+    return `${engine.config.origin}${pathname}`;
+  } catch (cause) {
+    throw new SegnoError("invalid_dpop_proof", "The request's URL cannot be read.", { cause });
+  }
+}

@@ -1,0 +1,46 @@
+import { createHash } from "node:crypto";
+import type { ResolvedConfig } from "../config.js";
+import type { Reply } from "../http/route.js";
+
+/**
+ * What this engine is and offers (RFC 8414, OpenID Connect Discovery): only what exists. There is no authorization
+ * endpoint: people sign in through the application itself.
+ */
+export function discoveryDocument(config: ResolvedConfig): Readonly<Record<string, unknown>> {
+  const base = `${config.origin}${config.basePath}`;
+  return {
+    issuer: config.issuer,
+    jwks_uri: `${config.origin}/.well-known/jwks.json`,
+    token_endpoint: `${base}/oauth2/token`,
+    token_endpoint_auth_methods_supported: ["none"],
+    introspection_endpoint: `${base}/oauth2/introspect`,
+    introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+    revocation_endpoint: `${base}/oauth2/revoke`,
+    revocation_endpoint_auth_methods_supported: ["none"],
+    grant_types_supported: ["refresh_token"],
+    response_types_supported: [],
+    subject_types_supported: ["public"],
+    id_token_signing_alg_values_supported: [config.keys.algorithm],
+    scopes_supported: config.tokens.scopes,
+    acr_values_supported: ["aal1", "phr", "phrh"],
+    dpop_signing_alg_values_supported: ["ES256", "EdDSA"],
+  };
+}
+
+const bodies = new WeakMap<object, { readonly etag: string }>();
+
+/** A public document that may be cached, with its strong ETag; 304 to a caller that has it. */
+export function publicDocument(document: object, request: Request): Reply {
+  let known = bodies.get(document);
+  if (known === undefined) {
+    known = { etag: `"${createHash("sha256").update(JSON.stringify(document)).digest("base64url")}"` };
+    bodies.set(document, known);
+  }
+  const headers = { etag: known.etag, "cache-control": "public, max-age=300, stale-while-revalidate=300" };
+  const held = request.headers
+    .get("if-none-match")
+    ?.split(",")
+    .map((tag) => tag.trim().replace(/^W\//, ""));
+  if (held?.includes(known.etag) === true || held?.includes("*") === true) return { status: 304, headers };
+  return { json: document, headers };
+}

@@ -1,0 +1,108 @@
+import { SegnoError } from "@segno/core";
+import * as v from "valibot";
+import type { Engine } from "../engine.js";
+import { defineRoute, type Route } from "../http/route.js";
+import { authenticateIntrospectionClient, requirePublicClient } from "./authenticate-client.js";
+import { checkDpopHeader } from "./check-dpop-proof.js";
+import { introspectToken } from "./introspect-token.js";
+import { revokeToken } from "./revoke-token.js";
+import { rotateRefreshToken } from "./rotate-refresh-token.js";
+import { tokenAnswerSchema } from "./schemas.js";
+
+const text = v.pipe(v.string(), v.maxLength(8192));
+/** Unknown parameters are ignored (RFC 6749 section 3.2); repeated ones the form parser refuses. */
+const common = {
+  method: "POST",
+  tag: "oauth",
+  access: "public",
+  encodings: ["form"],
+  errors: "oauth",
+  crossSite: true,
+} as const;
+
+/** The OAuth endpoints: credentials travel in the body or a header, never in a cookie. */
+export function oauthRoutes(engine: Engine): Route[] {
+  return [token(engine), introspect(engine), revoke(engine)];
+}
+
+function token(engine: Engine): Route {
+  return defineRoute({
+    ...common,
+    path: "/oauth2/token",
+    operationId: "token",
+    summary: "Redeems a refresh token (RFC 6749 section 6). A DPoP proof binds the access token.",
+    body: v.object({
+      grant_type: text,
+      refresh_token: v.optional(text),
+      client_id: v.optional(text),
+      scope: v.optional(text),
+    }),
+    answers: { 200: { description: "The tokens.", schema: tokenAnswerSchema } },
+    handle: async ({ request, body, actor }) => {
+      const clientId = requirePublicClient(engine.config, body.client_id);
+      if (body.grant_type !== "refresh_token") throw new SegnoError("unsupported_grant_type");
+      if (body.refresh_token === undefined) throw new SegnoError("invalid_request");
+      const jkt = await checkDpopHeader(engine, request);
+      const input = { refreshToken: body.refresh_token, clientId, jkt, scope: body.scope };
+      const tokens = await rotateRefreshToken(engine, input, { ...actor, clientId });
+      return {
+        json: {
+          access_token: tokens.accessToken,
+          token_type: tokens.tokenType,
+          expires_in: tokens.expiresInSeconds,
+          refresh_token: tokens.refreshToken,
+          refresh_expires_in: tokens.refreshExpiresInSeconds,
+          scope: tokens.scope,
+        },
+        headers: { pragma: "no-cache" },
+      };
+    },
+  });
+}
+
+function introspect(engine: Engine): Route {
+  return defineRoute({
+    ...common,
+    path: "/oauth2/introspect",
+    operationId: "introspect",
+    summary: "Whether a token is good right now (RFC 7662), for listed resource servers and for a token's own session.",
+    body: v.object({
+      token: text,
+      token_type_hint: v.optional(text),
+      client_id: v.optional(text),
+      client_secret: v.optional(text),
+    }),
+    answers: {
+      200: { description: "`active`, and the claims when it is true.", schema: v.looseObject({ active: v.boolean() }) },
+    },
+    handle: async ({ request, body, auth }) => {
+      const client = authenticateIntrospectionClient(engine.config, {
+        authorization: request.headers.get("authorization"),
+        clientId: body.client_id,
+        clientSecret: body.client_secret,
+      });
+      if (client !== undefined) return { json: await introspectToken(engine, body.token) };
+      // by access token in the header only: a cookie would make this callable from anywhere
+      if (auth.status === "authenticated" && auth.via === "access_token") {
+        return { json: await introspectToken(engine, body.token, auth.sessionId) };
+      }
+      throw new SegnoError("invalid_client");
+    },
+  });
+}
+
+function revoke(engine: Engine): Route {
+  return defineRoute({
+    ...common,
+    path: "/oauth2/revoke",
+    operationId: "revoke",
+    summary: "Ends a token (RFC 7009). 200 also for a token that is not known.",
+    body: v.object({ token: text, token_type_hint: v.optional(text), client_id: v.optional(text) }),
+    answers: { 200: { description: "The token is not accepted by this engine any more." } },
+    handle: async ({ body, actor }) => {
+      const clientId = requirePublicClient(engine.config, body.client_id);
+      await revokeToken(engine, { token: body.token, clientId }, { ...actor, clientId });
+      return { status: 200, json: {} };
+    },
+  });
+}

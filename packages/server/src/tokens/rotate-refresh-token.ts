@@ -1,0 +1,207 @@
+import { SegnoError, type SegnoErrorCode } from "@segno/core";
+import type { Actor, Db, Engine, RateRule } from "../engine.js";
+import { announceIssued, presentTokens, type Tokens } from "./issue-tokens.js";
+import { allowedScope, mintAccessToken } from "./mint-access-token.js";
+import {
+  hashRefreshToken,
+  newRefreshToken,
+  openSuccessor,
+  type ParsedRefreshToken,
+  parseRefreshToken,
+  sealSuccessor,
+} from "./refresh-token.js";
+import {
+  endFamily,
+  type FamilyRow,
+  type FamilyWithSession,
+  findFamily,
+  keepSessionAlive,
+  rotateFamily,
+} from "./store.js";
+
+export interface RefreshInput {
+  readonly refreshToken: string;
+  readonly clientId: string;
+  /** Thumbprint from a checked DPoP proof. */
+  readonly jkt?: string | undefined;
+  /** Narrows the access token; never widens. */
+  readonly scope?: string | undefined;
+}
+
+/**
+ * Why a refresh token that was good once is not any more.
+ * `previous_after_grace`: the one before the current, after its grace: a client that missed an answer, or a copy.
+ * `stale_generation`: older still: somebody uses an old copy.
+ */
+export type ReuseClass = "previous_after_grace" | "stale_generation";
+
+/** Nodes' clocks may be this far apart; a clock set back further does not bring a grace window back. */
+const clockSkewMs = 10_000;
+/** Repeats answered from the grace window. A loop that never keeps its answer is told to wait. */
+const repeatRule: RateRule = { name: "token.refresh.repeat", limit: 120, windowSeconds: 60 };
+
+/** The same token presented several times at once in this process is redeemed once. */
+const underWay = new WeakMap<object, Map<string, Promise<Tokens>>>();
+
+/**
+ * Redeems a refresh token: new access token, new refresh token, the old one spent (RFC 6749 section 6, RFC 9700 section
+ * 4.14). The previous token is answered with the same successor for `refreshGraceSeconds`, so that retries and tabs
+ * that race do not log anybody out; anything older ends this family alone and raises `risk.alert`.
+ *
+ * Needs a live session and an active user; the client the family belongs to; and for a bound family a proof by its key.
+ * Only a token that we made can end a family.
+ * @throws SegnoError `invalid_grant`, `invalid_dpop_proof`, `invalid_scope`, `rate_limited`, `key_unavailable`
+ */
+export function rotateRefreshToken(engine: Engine, input: RefreshInput, actor: Actor): Promise<Tokens> {
+  const token = parseRefreshToken(engine.secrets, input.refreshToken);
+  if (token === undefined) return Promise.reject(new SegnoError("invalid_grant"));
+  let flights = underWay.get(engine.store);
+  if (flights === undefined) {
+    flights = new Map();
+    underWay.set(engine.store, flights);
+  }
+  const key = JSON.stringify([token.hash, input.clientId, input.jkt, input.scope]);
+  const flight = flights.get(key);
+  if (flight !== undefined) return flight;
+  const redeemed = redeem(engine, token, input, actor).finally(() => flights.delete(key));
+  flights.set(key, redeemed);
+  return redeemed;
+}
+
+async function redeem(engine: Engine, token: ParsedRefreshToken, input: RefreshInput, actor: Actor): Promise<Tokens> {
+  for (let tries = 0; tries < 3; tries += 1) {
+    const outcome = await engine.store.transaction((trx) => redeemOnce(engine, trx, { token, input }, actor));
+    engine.events.nudge();
+    if (outcome.kind === "refused")
+      throw new SegnoError(outcome.code, undefined, { detail: { reason: outcome.reason } });
+    if (outcome.kind === "lost_race") continue;
+    if (outcome.isRepeat) await engine.limiter.take(repeatRule, token.familyId);
+    return outcome.tokens;
+  }
+  throw new SegnoError("store_unavailable", "A refresh token was rotated again and again while it was redeemed.");
+}
+
+type Outcome =
+  | { readonly kind: "done"; readonly tokens: Tokens; readonly isRepeat: boolean }
+  | { readonly kind: "refused"; readonly code: SegnoErrorCode; readonly reason: string }
+  /** Another request rotated in between: look again. */
+  | { readonly kind: "lost_race" };
+
+interface Redemption {
+  readonly token: ParsedRefreshToken;
+  readonly input: RefreshInput;
+}
+
+async function redeemOnce(engine: Engine, trx: Db, { token, input }: Redemption, actor: Actor): Promise<Outcome> {
+  const nowMs = engine.clock.nowMs();
+  const found = await findFamily(trx, token.familyId, nowMs);
+  if (found === undefined) return refused("unknown_family");
+  const { family, session } = found;
+  const who = { ...actor, subject: family.user_id, sessionId: family.session_id, clientId: family.client_id };
+  if (family.client_id !== input.clientId) return refused("other_client");
+  if (family.revoked_at !== null) return refused("family_ended");
+  if (!(family.idle_expires_at > nowMs && family.absolute_expires_at > nowMs)) {
+    // closed for good: a clock that is set back does not open it again
+    await endFamily(trx, { familyId: family.id, nowMs, reason: "expired" });
+    return refused("family_expired");
+  }
+  if (!found.isSessionLive) return refused("session_not_live");
+  if (family.dpop_jkt !== null && input.jkt === undefined) return refused("proof_missing", "invalid_dpop_proof");
+  if (family.dpop_jkt !== null && family.dpop_jkt !== input.jkt) return refused("other_key");
+
+  const standing = standingOf(engine, family, token, nowMs);
+  if (standing === "not_ours") return refused("not_ours");
+  if (standing === "undecided") return refused("clock_set_back");
+  if (standing === "previous_after_grace" || standing === "stale_generation") {
+    await endForReuse(engine, trx, { family, reuseClass: standing, nowMs }, who);
+    return refused(standing);
+  }
+
+  const scope = allowedScope(family.scope === "" ? [] : family.scope.split(" "), input.scope);
+  const isRepeat = standing === "previous";
+  const next = isRepeat ? repeat(family, token) : await rotate(engine, trx, { found, token, nowMs });
+  if (next === undefined) return { kind: "lost_race" };
+  const jkt = family.dpop_jkt ?? input.jkt;
+  const minted = await mintAccessToken(engine, trx, {
+    session,
+    clientId: family.client_id,
+    audience: family.audience,
+    scope,
+    jkt,
+  });
+  await announceIssued(engine, trx, { minted, familyId: family.id }, who);
+  const facts = { familyId: family.id, jti: minted.claims.jti, generation: next.generation, isRepeat };
+  await engine.events.append(trx, "token.refreshed", who, facts);
+  const refreshExpiresInSeconds = Math.floor((next.idleExpiresAtMs - nowMs) / 1000);
+  return {
+    kind: "done",
+    tokens: { ...presentTokens(minted), refreshToken: next.token, refreshExpiresInSeconds },
+    isRepeat,
+  };
+}
+
+type Standing = "current" | "previous" | ReuseClass | "not_ours" | "undecided";
+
+function standingOf(engine: Engine, family: FamilyRow, token: ParsedRefreshToken, nowMs: number): Standing {
+  if (token.hash === family.current_hash) return "current";
+  if (token.hash === family.previous_hash && family.rotated_at !== null) {
+    const ageMs = nowMs - family.rotated_at;
+    if (ageMs < -clockSkewMs) return "undecided";
+    return ageMs <= engine.config.tokens.refreshGraceSeconds * 1000 ? "previous" : "previous_after_grace";
+  }
+  return token.generation < family.generation && token.isGenuine() ? "stale_generation" : "not_ours";
+}
+
+interface Successor {
+  readonly token: string;
+  readonly generation: number;
+  readonly idleExpiresAtMs: number;
+}
+
+async function rotate(
+  engine: Engine,
+  trx: Db,
+  input: { readonly found: FamilyWithSession; readonly token: ParsedRefreshToken; readonly nowMs: number },
+): Promise<Successor | undefined> {
+  const { token: presented, nowMs } = input;
+  const { family } = input.found;
+  const token = newRefreshToken(engine, { id: family.id, generation: family.generation + 1 });
+  const idleExpiresAtMs = Math.min(nowMs + engine.config.tokens.refreshIdleSeconds * 1000, family.absolute_expires_at);
+  const generation = await rotateFamily(trx, {
+    familyId: family.id,
+    presentedHash: presented.hash,
+    successorHash: hashRefreshToken(token),
+    successorSealed: sealSuccessor(engine, presented, token),
+    nowMs,
+    idleExpiresAtMs,
+  });
+  if (generation === undefined) return undefined;
+  await keepSessionAlive(trx, { sessionId: family.session_id, nowMs, idleExpiresAtMs });
+  return { token, generation, idleExpiresAtMs };
+}
+
+function repeat(family: FamilyRow, presented: ParsedRefreshToken): Successor | undefined {
+  if (family.successor_sealed === null) return undefined;
+  const token = openSuccessor(presented, family.successor_sealed);
+  return { token, generation: family.generation, idleExpiresAtMs: family.idle_expires_at };
+}
+
+async function endForReuse(
+  engine: Engine,
+  trx: Db,
+  input: { readonly family: FamilyRow; readonly reuseClass: ReuseClass; readonly nowMs: number },
+  actor: Actor,
+): Promise<void> {
+  const { family, reuseClass, nowMs } = input;
+  if (!(await endFamily(trx, { familyId: family.id, nowMs, reason: `reuse:${reuseClass}` }))) return;
+  await engine.events.append(trx, "risk.alert", actor, {
+    kind: "refresh_token_reuse",
+    reuseClass,
+    familyId: family.id,
+  });
+  await engine.events.append(trx, "token.revoked", actor, { kind: "family", reason: "reuse", familyId: family.id });
+}
+
+function refused(reason: string, code: SegnoErrorCode = "invalid_grant"): Outcome {
+  return { kind: "refused", code, reason };
+}

@@ -1,0 +1,21 @@
+import * as v from "valibot";
+
+/** The wire shape of `Tokens`. */
+export const tokensSchema = v.object({
+  accessToken: v.string(),
+  tokenType: v.picklist(["Bearer", "DPoP"]),
+  expiresInSeconds: v.number(),
+  scope: v.string(),
+  refreshToken: v.optional(v.string()),
+  refreshExpiresInSeconds: v.optional(v.number()),
+});
+
+/** RFC 6749 section 5.1. */
+export const tokenAnswerSchema = v.object({
+  access_token: v.string(),
+  token_type: v.picklist(["Bearer", "DPoP"]),
+  expires_in: v.number(),
+  refresh_token: v.string(),
+  refresh_expires_in: v.number(),
+  scope: v.string(),
+});

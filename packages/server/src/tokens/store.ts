@@ -1,0 +1,221 @@
+import type { Db } from "../engine.js";
+import type { Schema } from "../storage/schema.js";
+
+export type FamilyRow = Schema["segno_refresh_families"];
+export type SessionColumns = Schema["segno_sessions"];
+
+/** A family with its session, as one statement saw them. */
+export interface FamilyWithSession {
+  readonly family: FamilyRow;
+  readonly session: SessionColumns;
+  /** Neither revoked nor over, and its user is active. */
+  readonly isSessionLive: boolean;
+}
+
+export async function insertFamily(trx: Db, row: FamilyRow): Promise<void> {
+  await trx.insertInto("segno_refresh_families").values(row).execute();
+}
+
+export async function findFamily(db: Db, familyId: string, nowMs: number): Promise<FamilyWithSession | undefined> {
+  const row = await db
+    .selectFrom("segno_refresh_families as f")
+    .innerJoin("segno_sessions as s", "s.id", "f.session_id")
+    .innerJoin("segno_users as u", "u.id", "f.user_id")
+    .selectAll("f")
+    .select([
+      "u.status as user_status",
+      "s.acr as s_acr",
+      "s.amr as s_amr",
+      "s.auth_time as s_auth_time",
+      "s.token_hash as s_token_hash",
+      "s.device_name as s_device_name",
+      "s.created_at as s_created_at",
+      "s.last_seen_at as s_last_seen_at",
+      "s.idle_expires_at as s_idle_expires_at",
+      "s.absolute_expires_at as s_absolute_expires_at",
+      "s.revoked_at as s_revoked_at",
+      "s.revoked_reason as s_revoked_reason",
+    ])
+    .where("f.id", "=", familyId)
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  const session: SessionColumns = {
+    id: row.session_id,
+    token_hash: row.s_token_hash,
+    user_id: row.user_id,
+    client_id: row.client_id,
+    device_name: row.s_device_name,
+    acr: row.s_acr,
+    amr: row.s_amr,
+    auth_time: row.s_auth_time,
+    created_at: row.s_created_at,
+    last_seen_at: row.s_last_seen_at,
+    idle_expires_at: row.s_idle_expires_at,
+    absolute_expires_at: row.s_absolute_expires_at,
+    revoked_at: row.s_revoked_at,
+    revoked_reason: row.s_revoked_reason,
+  };
+  const isSessionLive =
+    session.revoked_at === null &&
+    session.idle_expires_at > nowMs &&
+    session.absolute_expires_at > nowMs &&
+    row.user_status === "active";
+  return { family: row, session, isSessionLive };
+}
+
+export interface Rotation {
+  readonly familyId: string;
+  readonly presentedHash: string;
+  readonly successorHash: string;
+  readonly successorSealed: string;
+  readonly nowMs: number;
+  readonly idleExpiresAtMs: number;
+}
+
+/**
+ * The rotation: one conditional statement. It takes effect for the token that is current, in a family that is live, of
+ * a session that is live, of a user who is active; for nothing else.
+ * @returns the new generation; undefined when any of that does not hold (any more)
+ */
+export async function rotateFamily(trx: Db, input: Rotation): Promise<number | undefined> {
+  const row = await trx
+    .updateTable("segno_refresh_families")
+    .set((eb) => ({
+      generation: eb("generation", "+", 1),
+      previous_hash: input.presentedHash,
+      current_hash: input.successorHash,
+      successor_sealed: input.successorSealed,
+      rotated_at: input.nowMs,
+      idle_expires_at: input.idleExpiresAtMs,
+    }))
+    .where("id", "=", input.familyId)
+    .where("current_hash", "=", input.presentedHash)
+    .where("revoked_at", "is", null)
+    .where("idle_expires_at", ">", input.nowMs)
+    .where("absolute_expires_at", ">", input.nowMs)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom("segno_sessions as s")
+          .innerJoin("segno_users as u", "u.id", "s.user_id")
+          .select("s.id")
+          .whereRef("s.id", "=", "segno_refresh_families.session_id")
+          .where("s.revoked_at", "is", null)
+          .where("s.idle_expires_at", ">", input.nowMs)
+          .where("s.absolute_expires_at", ">", input.nowMs)
+          .where("u.status", "=", "active"),
+      ),
+    )
+    .returning("generation")
+    .executeTakeFirst();
+  return row?.generation;
+}
+
+/** A session lives at least as long as its refresh family does: what moves one limit moves the other. */
+export async function keepSessionAlive(
+  trx: Db,
+  input: { readonly sessionId: string; readonly nowMs: number; readonly idleExpiresAtMs: number },
+): Promise<void> {
+  await trx
+    .updateTable("segno_sessions")
+    .set((eb) => ({
+      last_seen_at: input.nowMs,
+      idle_expires_at: eb
+        .case()
+        .when("idle_expires_at", "<", input.idleExpiresAtMs)
+        .then(input.idleExpiresAtMs)
+        .else(eb.ref("idle_expires_at"))
+        .end(),
+    }))
+    .where("id", "=", input.sessionId)
+    .where("revoked_at", "is", null)
+    .execute();
+}
+
+/** Ends a family. @returns false when it had ended before */
+export async function endFamily(
+  trx: Db,
+  input: { readonly familyId: string; readonly nowMs: number; readonly reason: string },
+): Promise<boolean> {
+  const row = await trx
+    .updateTable("segno_refresh_families")
+    .set({ revoked_at: input.nowMs, revoked_reason: input.reason, successor_sealed: null })
+    .where("id", "=", input.familyId)
+    .where("revoked_at", "is", null)
+    .returning("id")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Ends all but the newest families of a session. */
+export async function trimFamilies(
+  trx: Db,
+  input: { readonly sessionId: string; readonly keep: number; readonly nowMs: number },
+): Promise<void> {
+  const rows = await trx
+    .selectFrom("segno_refresh_families")
+    .select("id")
+    .where("session_id", "=", input.sessionId)
+    .where("revoked_at", "is", null)
+    .orderBy("created_at", "desc")
+    .orderBy("id", "desc")
+    .execute();
+  for (const { id } of rows.slice(input.keep))
+    await endFamily(trx, { familyId: id, nowMs: input.nowMs, reason: "replaced" });
+}
+
+/** Whether an access token and its session are still good, by the store. */
+export async function isTokenLive(
+  db: Db,
+  token: { readonly jti: string; readonly sid: string; readonly sub: string; readonly nowMs: number },
+): Promise<boolean> {
+  const row = await db
+    .selectFrom("segno_sessions as s")
+    .innerJoin("segno_users as u", "u.id", "s.user_id")
+    .select("s.id")
+    .where("s.id", "=", token.sid)
+    .where("s.user_id", "=", token.sub)
+    .where("s.revoked_at", "is", null)
+    .where("s.idle_expires_at", ">", token.nowMs)
+    .where("s.absolute_expires_at", ">", token.nowMs)
+    .where("u.status", "=", "active")
+    .where(({ not, exists, selectFrom }) =>
+      not(exists(selectFrom("segno_revoked_tokens as r").select("r.jti").where("r.jti", "=", token.jti))),
+    )
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** @returns false when it was revoked before */
+export async function insertRevokedToken(
+  trx: Db,
+  token: { readonly jti: string; readonly expiresAtMs: number },
+): Promise<boolean> {
+  const row = await trx
+    .insertInto("segno_revoked_tokens")
+    .values({ jti: token.jti, expires_at: token.expiresAtMs })
+    .onConflict((conflict) => conflict.column("jti").doNothing())
+    .returning("jti")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Rows are kept a day past their end, so that a clock that was set back meets them again. */
+const keepMs = 86_400_000;
+
+/** Deletes families and revocations that cannot matter any more. Call now and then. */
+export async function sweepTokens(db: Db, nowMs: number): Promise<void> {
+  await db
+    .deleteFrom("segno_revoked_tokens")
+    .where("expires_at", "<", nowMs - keepMs)
+    .execute();
+  await db
+    .deleteFrom("segno_refresh_families")
+    .where((eb) =>
+      eb.or([
+        eb("absolute_expires_at", "<", nowMs - keepMs),
+        eb("idle_expires_at", "<", nowMs - 30 * keepMs),
+        eb("revoked_at", "<", nowMs - 30 * keepMs),
+      ]),
+    )
+    .execute();
+}
