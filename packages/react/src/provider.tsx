@@ -19,7 +19,7 @@ const SegnoContext = createContext<SegnoContextValue | null>(null);
 export interface SegnoProviderProps {
   readonly client: SegnoClient;
   /** From the server, so that the page needs no session request; null means nobody is signed in. */
-  readonly initialSession?: SessionSnapshot | null;
+  readonly initialSession?: SessionSnapshot | null | undefined;
   /** Replaces some or all strings. `englishMessages` and `germanMessages` come from `@segno/react/messages`. */
   readonly messages?: Partial<Messages>;
   /** Text direction of the components; default: the page's. */
