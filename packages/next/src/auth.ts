@@ -1,7 +1,7 @@
 import { type AccessRequirement, type Authentication, type AuthState, assertAccess, SegnoError } from "@segno/core";
 import { headers } from "next/headers.js";
 import { cache } from "react";
-import { type EngineSource, type PeerSource, publicUrl } from "./engine.js";
+import { type EngineSource, publicUrl } from "./engine.js";
 import { interrupt } from "./interrupt.js";
 import { refusal } from "./refusal.js";
 
@@ -57,10 +57,10 @@ export interface Auth {
 const mark = cache((): object => ({}));
 const isRendering = (): boolean => mark() === mark();
 
-export function createAuth(engine: EngineSource, site: { signInUrl: string; peerOf: PeerSource }): Auth {
+export function createAuth(engine: EngineSource, site: { readonly signInUrl: string }): Auth {
   const lookUp = async (fresh: boolean): Promise<AuthState> => {
     const incoming = await headers();
-    return engine().authenticate({ headers: incoming, peer: site.peerOf(incoming), fresh });
+    return engine().authenticate({ headers: incoming, fresh });
   };
   const lookUpOnce = cache(() => lookUp(false));
 
@@ -68,7 +68,7 @@ export function createAuth(engine: EngineSource, site: { signInUrl: string; peer
     if (request === undefined) return fresh ? lookUp(true) : lookUpOnce();
     const segno = engine();
     const { method, headers: incoming } = request;
-    const input = { headers: incoming, method, url: publicUrl(segno, request), peer: site.peerOf(incoming), fresh };
+    const input = { headers: incoming, method, url: publicUrl(segno, request), fresh };
     return segno.authenticate(input);
   }
 

@@ -1,6 +1,6 @@
-import type { SegnoEngine } from "@segno/core";
 import type { NextRequest, NextResponse } from "next/server.js";
 import { type Auth, createAuth } from "./auth.js";
+import type { EngineSource, NextEngine } from "./engine.js";
 import { createHandlers, type Handlers } from "./handlers.js";
 import { createSegnoProxy } from "./proxy.js";
 import { createSessionReader, type InitialSession, type User } from "./session.js";
@@ -10,12 +10,6 @@ export interface NextSegnoOptions {
   readonly signInUrl?: string;
   /** For `proxy`: which pages want a session. See `createSegnoProxy`. */
   readonly protect?: (pathname: string) => boolean;
-  /**
-   * Address of the browser, from a header that your platform sets itself and that nobody outside can set, for example
-   * `(headers) => headers.get("x-real-ip")`. Route handlers of Next know no socket: without it rate limits by address
-   * see one address for all.
-   */
-  readonly clientAddress?: (headers: Headers) => string | null | undefined;
 }
 
 /** What `createNextSegno` makes of an engine. */
@@ -38,6 +32,9 @@ export interface NextSegno {
  * Sessions: `auth()` and `currentUser()` read; Server Components cannot set cookies and need none set, because a session
  * is renewed in the store and not in the cookie. Cookies change in `handlers` alone (sign-in, step-up, sign-out).
  *
+ * Addresses: Next shows route handlers no socket. Behind a proxy give the engine the header that proxy sets and strips,
+ * `clientIp: { source: "header", header: "x-real-ip" }`; else rate limits by address see one address for everybody.
+ *
  * @param segno the engine, or a function that makes it when the first request needs it, so that `next build` opens no
  *   database and wants no secret
  * @example
@@ -46,24 +43,24 @@ export interface NextSegno {
  * // app/api/auth/[...segno]/route.ts
  * export const { GET, POST, PATCH, PUT, DELETE, HEAD } = handlers;
  */
-export function createNextSegno(segno: SegnoEngine | (() => SegnoEngine), options: NextSegnoOptions = {}): NextSegno {
+export function createNextSegno(segno: NextEngine | (() => NextEngine), options: NextSegnoOptions = {}): NextSegno {
   const engine = typeof segno === "function" ? once(segno) : () => segno;
   const signInUrl = options.signInUrl ?? "/sign-in";
-  const peerOf = (headers: Headers) => {
-    const remoteAddress = options.clientAddress?.(headers);
-    return remoteAddress === undefined || remoteAddress === null ? {} : { remoteAddress };
-  };
-  const { getInitialSession, currentUser } = createSessionReader(engine, peerOf);
+  const { getInitialSession, currentUser } = createSessionReader(engine);
   return {
-    auth: createAuth(engine, { signInUrl, peerOf }),
+    auth: createAuth(engine, { signInUrl }),
     currentUser,
     getInitialSession,
-    handlers: createHandlers(engine, peerOf),
-    proxy: createSegnoProxy({ signInUrl, ...(options.protect && { protect: options.protect }) }),
+    handlers: createHandlers(engine),
+    proxy: createSegnoProxy({
+      signInUrl,
+      ...(typeof segno === "function" ? {} : { basePath: segno.basePath }),
+      ...(options.protect && { protect: options.protect }),
+    }),
   };
 }
 
-function once(make: () => SegnoEngine): () => SegnoEngine {
-  let made: SegnoEngine | undefined;
+function once(make: EngineSource): EngineSource {
+  let made: NextEngine | undefined;
   return () => (made ??= make());
 }

@@ -1,7 +1,15 @@
-import type { Peer, SegnoEngine } from "@segno/core";
+import type { HeaderSource, SegnoEngine } from "@segno/core";
 
-export type EngineSource = () => SegnoEngine;
-export type PeerSource = (headers: Headers) => Peer;
+/** What `createNextSegno` needs: any engine. One that has verbs in process, as `createSegno()`, is asked through them. */
+export interface NextEngine extends SegnoEngine {
+  readonly api?: {
+    readonly getSession: (input: {
+      readonly headers: HeaderSource;
+    }) => Promise<{ readonly session: unknown; readonly user: unknown } | null>;
+  };
+}
+
+export type EngineSource = () => NextEngine;
 
 /** Where the application is reached. From the configuration, never from the Host header (T-033). */
 export function originOf(segno: SegnoEngine): string {

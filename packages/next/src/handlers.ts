@@ -1,5 +1,5 @@
 import { SegnoError } from "@segno/core";
-import { type EngineSource, type PeerSource, publicUrl } from "./engine.js";
+import { type EngineSource, publicUrl } from "./engine.js";
 import { refusal } from "./refusal.js";
 
 type Handler = (request: Request) => Promise<Response>;
@@ -16,7 +16,7 @@ export interface Handlers {
 }
 
 /** Hands requests to the engine in process, under the configured origin. */
-export function createHandlers(engine: EngineSource, peerOf: PeerSource): Handlers {
+export function createHandlers(engine: EngineSource): Handlers {
   const handle: Handler = async (request) => {
     const segno = engine();
     let forwarded: Request;
@@ -27,7 +27,7 @@ export function createHandlers(engine: EngineSource, peerOf: PeerSource): Handle
     } catch (cause) {
       return refusal(request, new SegnoError("invalid_input", undefined, { cause }));
     }
-    return segno.handler(forwarded, peerOf(request.headers));
+    return segno.handler(forwarded);
   };
   return { GET: handle, HEAD: handle, POST: handle, PATCH: handle, PUT: handle, DELETE: handle, OPTIONS: handle };
 }

@@ -1,4 +1,5 @@
 export type { Auth, ProtectedHandler, ProtectOptions, RouteHandler } from "./auth.js";
 export { createNextSegno, type NextSegno, type NextSegnoOptions } from "./create-next-segno.js";
+export type { NextEngine } from "./engine.js";
 export type { Handlers } from "./handlers.js";
 export type { InitialSession, User } from "./session.js";

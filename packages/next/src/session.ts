@@ -1,7 +1,7 @@
 import type { SegnoProviderProps } from "@segno/react";
 import { headers } from "next/headers.js";
 import { cache } from "react";
-import { type EngineSource, originOf, type PeerSource } from "./engine.js";
+import { type EngineSource, originOf } from "./engine.js";
 
 /** What `GET /v1/session` answers: the seed of `<SegnoProvider initialSession>`. */
 export type InitialSession = NonNullable<SegnoProviderProps["initialSession"]>;
@@ -14,15 +14,20 @@ export interface SessionReader {
   readonly currentUser: () => Promise<User | null>;
 }
 
-/** Asks the engine's own session route in process, once per rendered page. */
-export function createSessionReader(engine: EngineSource, peerOf: PeerSource): SessionReader {
+const nobody: InitialSession = Object.freeze({ session: null, user: null });
+
+/** Asks the engine in process, once per rendered page: by its verb, or by its own route where it has no verbs. */
+export function createSessionReader(engine: EngineSource): SessionReader {
   const read = cache(async (): Promise<InitialSession> => {
     const incoming = await headers();
-    const cookie = incoming.get("cookie");
-    if (cookie === null) return { session: null, user: null };
     const segno = engine();
+    if (segno.api !== undefined) {
+      return ((await segno.api.getSession({ headers: incoming })) ?? nobody) as InitialSession;
+    }
+    const cookie = incoming.get("cookie");
+    if (cookie === null) return nobody;
     const request = new Request(`${originOf(segno)}${segno.basePath}/v1/session`, { headers: { cookie } });
-    const response = await segno.handler(request, peerOf(incoming));
+    const response = await segno.handler(request);
     if (!response.ok) throw new TypeError(`The session cannot be read: the engine answered ${response.status}.`);
     return (await response.json()) as InitialSession;
   });
