@@ -50,10 +50,9 @@ export function createSegno(options: SegnoOptions = {}): Segno {
   const subscriptions = new Set<Subscription>();
   let running: Running | undefined;
   let starting: Promise<Running> | undefined;
-  let isClosed = false;
+  let closing: Promise<void> | undefined;
 
   const start = async (): Promise<Running> => {
-    if (isClosed) throw new SegnoError("store_unavailable", "This engine was closed.");
     if (fault !== undefined) throw fault;
     const composed = await compose(resolved);
     for (const subscription of subscriptions) subscription.connect(composed);
@@ -61,12 +60,18 @@ export function createSegno(options: SegnoOptions = {}): Segno {
     return composed;
   };
   /** Single flight; a start that failed is tried again by the next caller. */
-  const run = (): Promise<Running> => {
+  const run = async (): Promise<Running> => {
+    if (closing !== undefined) throw new SegnoError("store_unavailable", "This engine was closed.");
     starting ??= start().catch((error: unknown) => {
       starting = undefined;
-      throw error;
+      throw fault ?? toSegnoError(error);
     });
-    return starting;
+    return await starting;
+  };
+  const stop = async (): Promise<void> => {
+    const current = await starting?.catch(() => undefined);
+    running = undefined;
+    await current?.stop();
   };
 
   const live = `${config.basePath}/health/live`;
@@ -103,10 +108,9 @@ export function createSegno(options: SegnoOptions = {}): Segno {
       await run();
     },
     health: async () => (await run()).health(),
-    async close() {
-      isClosed = true;
-      const current = await starting?.catch(() => undefined);
-      await current?.stop();
+    close() {
+      closing ??= stop();
+      return closing;
     },
   };
 }

@@ -1,0 +1,20 @@
+import { expect, it } from "vitest";
+import * as root from "./index.js";
+import * as sql from "./storage/sql.js";
+
+it("exports a named list; a change here needs a changeset", () => {
+  expect(Object.keys(root).toSorted()).toMatchInlineSnapshot(`
+    [
+      "createSegno",
+      "developmentMailbox",
+      "nodemailerTransport",
+      "silentLogger",
+    ]
+  `);
+  expect(Object.keys(sql).toSorted()).toMatchInlineSnapshot(`
+    [
+      "postgres",
+      "sqlite",
+    ]
+  `);
+});
