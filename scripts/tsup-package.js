@@ -16,5 +16,7 @@ export function packageBuild(entry) {
     splitting: true,
     sourcemap: false,
     external: ["#crypto"],
+    // node:sqlite has no other name.
+    removeNodeProtocol: false,
   });
 }
