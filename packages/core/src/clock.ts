@@ -5,4 +5,4 @@ export interface Clock {
 }
 
 /** The machine's clock. */
-export const systemClock: Clock = Object.freeze({ nowMs: () => Date.now() });
+export const systemClock: Clock = /* @__PURE__ */ Object.freeze({ nowMs: () => Date.now() });

@@ -311,14 +311,14 @@ export function errorInfo(code: SegnoErrorCode): SegnoErrorInfo {
 }
 
 /** All codes in table order, for documentation and exhaustive tests. */
-export const errorCodes: readonly SegnoErrorCode[] = Object.keys(table) as SegnoErrorCode[];
+export const errorCodes: readonly SegnoErrorCode[] = /* @__PURE__ */ Object.keys(table) as SegnoErrorCode[];
 
 /** True when a string is one of our codes. */
 export function isErrorCode(value: unknown): value is SegnoErrorCode {
   return typeof value === "string" && Object.hasOwn(table, value);
 }
 
-const brand = Symbol.for("segno.error/1");
+const brand = /* @__PURE__ */ Symbol.for("segno.error/1");
 
 export interface SegnoErrorOptions {
   /** For the server's log and audit only; never sent. Must hold no token, code, secret or address. */

@@ -23,7 +23,6 @@ it("the public names are these and no others", () => {
       "isSegnoError",
       "jwkThumbprint",
       "noopTelemetry",
-      "parseProblem",
       "personal",
       "revealPersonal",
       "scopeList",

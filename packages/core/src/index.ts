@@ -29,7 +29,7 @@ export {
   type SegnoErrorOptions,
 } from "./errors.js";
 export { type ChallengeInput, challengeHeader } from "./http/challenge.js";
-export { type Problem, type ProblemField, parseProblem, toProblem } from "./http/problem.js";
+export { type Problem, type ProblemField, toProblem } from "./http/problem.js";
 export {
   eventSchemaVersions,
   type SegnoEvent,

@@ -104,7 +104,7 @@ interface Envelope<Type extends SegnoEventType> {
 export type SegnoEvent<Type extends SegnoEventType = SegnoEventType> = { [Name in Type]: Envelope<Name> }[Type];
 
 /** Version of the data of each event type; a breaking change raises it. Also the list of all names. */
-export const eventSchemaVersions: Readonly<Record<SegnoEventType, number>> = Object.freeze({
+export const eventSchemaVersions: Readonly<Record<SegnoEventType, number>> = /* @__PURE__ */ Object.freeze({
   "login.success": 1,
   "login.failure": 1,
   "risk.alert": 1,

@@ -31,7 +31,7 @@ export interface TelemetryHook {
 }
 
 /** Sees nothing. The default, so that callers never ask whether there is telemetry. */
-export const noopTelemetry: TelemetryHook = Object.freeze({});
+export const noopTelemetry: TelemetryHook = /* @__PURE__ */ Object.freeze({});
 
 /** What `withTelemetry` needs besides the work. */
 export interface TelemetryScope {

@@ -10,9 +10,9 @@ export interface Personal<T> {
   toString(): "[personal]";
 }
 
-const values = new WeakMap<object, unknown>();
+const values = /* @__PURE__ */ new WeakMap<object, unknown>();
 
-const concealed: object = Object.freeze({
+const concealed: object = /* @__PURE__ */ Object.freeze({
   toJSON: () => "[personal]",
   toString: () => "[personal]",
   [Symbol.toPrimitive]: () => "[personal]",

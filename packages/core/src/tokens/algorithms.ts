@@ -75,7 +75,9 @@ const rows: readonly AlgorithmRow[] = [
   },
 ];
 
-const byName: ReadonlyMap<string, AlgorithmRow> = new Map(rows.map((row) => [row.alg, row]));
+const byName: ReadonlyMap<string, AlgorithmRow> = /* @__PURE__ */ new Map(
+  /* @__PURE__ */ rows.map((row) => [row.alg, row]),
+);
 
 /** The row of an algorithm name, byte for byte; `undefined` for everything unknown. */
 export function algorithmRow(name: unknown): AlgorithmRow | undefined {
