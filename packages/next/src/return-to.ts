@@ -7,10 +7,13 @@ export const pathHeader = "x-segno-path";
 const base = "http://segno.invalid";
 
 /**
- * A path of this application, or `/`: never another origin, never the sign-in page itself.
- * @param candidate untrusted
+ * Where to go after signing in: a path of this application, or `/`. Never another origin, never the sign-in page itself.
+ * @param candidate untrusted, for example the `returnTo` parameter of the sign-in page
+ * @param signInPath default `/sign-in`
+ * @example
+ * const returnTo = safeReturnTo((await searchParams).returnTo);
  */
-export function safeReturnTo(candidate: string | null | undefined, signInPath: string): string {
+export function safeReturnTo(candidate: unknown, signInPath: string = "/sign-in"): string {
   if (typeof candidate !== "string" || candidate.length > 2048 || !/^\/(?![/\\])[\x21-\x7e]*$/.test(candidate))
     return "/";
   const url = URL.parse(candidate, base);

@@ -2,4 +2,5 @@ export type { Auth, ProtectedHandler, ProtectOptions, RouteHandler } from "./aut
 export { createNextSegno, type NextSegno, type NextSegnoOptions } from "./create-next-segno.js";
 export type { NextEngine } from "./engine.js";
 export type { Handlers } from "./handlers.js";
+export { safeReturnTo } from "./return-to.js";
 export type { InitialSession, User } from "./session.js";
