@@ -1,8 +1,21 @@
 import { type Bench, type Row, tableHead, toJson, toTableLine } from "./report.ts";
-import { requireAccessTokenBench } from "./rows/require-access-token.ts";
+import { requireAccessTokenBench, requireAuthBench, sessionCookieBench, sessionHttpBench } from "./rows/express.ts";
+import { importTimeBench } from "./rows/import-time.ts";
+import { introspectionBench, refreshHttpBench } from "./rows/oauth.ts";
 import { tokenCheckBenches } from "./rows/token-check.ts";
+import { weightBench } from "./rows/weight.ts";
 
-const benches: readonly Bench[] = [...tokenCheckBenches, requireAccessTokenBench];
+const benches: readonly Bench[] = [
+  ...tokenCheckBenches,
+  requireAccessTokenBench,
+  requireAuthBench,
+  sessionCookieBench,
+  sessionHttpBench,
+  refreshHttpBench,
+  introspectionBench,
+  weightBench,
+  importTimeBench,
+];
 
 const flags = new Set(process.argv.slice(2).filter((text) => text.startsWith("--")));
 const names = process.argv.slice(2).filter((text) => !text.startsWith("--"));

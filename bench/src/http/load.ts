@@ -6,10 +6,10 @@ export interface Load {
   readonly requests: number;
   /** Keep-alive connections, one request in flight on each. */
   readonly lanes: number;
-  /** The bytes of the next request of a lane; `answer` is the body of its last response. */
-  next(lane: number, index: number, answer: string | undefined): string;
-  /** Throws when an answer is wrong. */
-  check(status: number, body: string): void;
+  /** The bytes of the next request of a lane. */
+  next(lane: number, index: number): string;
+  /** Sees every answer, and throws when one is wrong. */
+  check(status: number, body: string, lane: number): void;
 }
 
 /**
@@ -32,7 +32,6 @@ function runLane(load: Load, lane: number, take: () => number | undefined): Prom
   return new Promise((resolve, reject) => {
     const socket = connect({ port: load.port, host: "127.0.0.1", noDelay: true });
     let pending = "";
-    let answer: string | undefined;
     const finish = (error?: Error) => {
       socket.destroy();
       if (error === undefined) resolve();
@@ -41,7 +40,7 @@ function runLane(load: Load, lane: number, take: () => number | undefined): Prom
     const sendNext = () => {
       const index = take();
       if (index === undefined) finish();
-      else socket.write(load.next(lane, index, answer), "latin1");
+      else socket.write(load.next(lane, index), "latin1");
     };
     socket.on("connect", sendNext);
     socket.on("error", finish);
@@ -53,11 +52,10 @@ function runLane(load: Load, lane: number, take: () => number | undefined): Prom
       if (response === undefined) return;
       pending = "";
       try {
-        load.check(response.status, response.body);
+        load.check(response.status, response.body, lane);
       } catch (error) {
         return finish(error as Error);
       }
-      answer = response.body;
       sendNext();
     });
   });

@@ -11,12 +11,12 @@ const programs = {
     createAccessTokenVerifier({ issuer: "https://app.example.com", audience: "https://api.example.com", keys });`,
   engine: `const { createSegno } = await import("@segno/server");
     const { sqlite } = await import("@segno/server/storage/sql");
-    const segno = createSegno({ baseUrl: "http://localhost:3000", secret: "1:bench-bench-bench-bench-bench-bench-bench",
+    const segno = createSegno({ baseUrl: "http://localhost:3000", secret: "1:Kq3nV8xTz1mW5yRb7cJd9fLg2hPs4uXa",
       database: sqlite(":memory:"), production: false });
     if (typeof segno.handler !== "function") process.exit(1);`,
   engineReady: `const { createSegno } = await import("@segno/server");
     const { sqlite } = await import("@segno/server/storage/sql");
-    const segno = createSegno({ baseUrl: "http://localhost:3000", secret: "1:bench-bench-bench-bench-bench-bench-bench",
+    const segno = createSegno({ baseUrl: "http://localhost:3000", secret: "1:Kq3nV8xTz1mW5yRb7cJd9fLg2hPs4uXa",
       database: sqlite(":memory:"), production: false });
     await segno.ready(); process.exit(0);`,
   betterAuth: `const { betterAuth } = await import("better-auth"); const { DatabaseSync } = await import("node:sqlite");

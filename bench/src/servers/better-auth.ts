@@ -21,7 +21,7 @@ export async function start(options: { port: number }): Promise<HostedServer> {
     telemetry: { enabled: false },
   });
   await (await getMigrations(auth.options)).runMigrations();
-  const { headers } = await auth.api.signUpEmail({
+  const { headers, response } = await auth.api.signUpEmail({
     body: { email: "ada@example.com", password: "correct horse battery", name: "Ada" },
     returnHeaders: true,
   });
@@ -37,5 +37,5 @@ export async function start(options: { port: number }): Promise<HostedServer> {
     if (session === null) res.status(401).json({ error: "refused" });
     else res.json({ orders: [], for: session.user.id });
   });
-  return { listener: app, facts: { cookie, path: "/api/auth/get-session" } };
+  return { listener: app, facts: { cookie, subject: response.user.id, path: "/api/auth/get-session" } };
 }

@@ -11,12 +11,12 @@ afterEach(() => test.close());
 it("signs in through the typed client, without a port", async () => {
   const { client } = createInMemoryClient(test.segno);
   const started = await client.email.start({ email: "ada@example.com" });
-  expect(started.error).toBeUndefined();
+  expect(started.error).toBeNull();
   const code = await test.mail.nextCode("ada@example.com");
   const { data } = await client.email.verify({ attemptId: started.data?.attemptId ?? "", code });
   expect(data?.user.email).toBe("ada@example.com");
   expect((await client.getToken()).data?.split(".")).toHaveLength(3);
-  expect((await client.signOut()).error).toBeUndefined();
+  expect((await client.signOut()).error).toBeNull();
   expect((await client.getToken()).error?.code).toBe("unauthenticated");
 });
 

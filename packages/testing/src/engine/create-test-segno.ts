@@ -43,7 +43,7 @@ export interface TestSegno {
 }
 
 /** Sealing needs a secret; this one protects nothing. */
-const testSecret = "1:a-secret-for-tests-that-protects-nothing-at-all";
+const testSecret = "1:9sLw2vNq7XtRb4KzYd8mHc3PfGj6UaEo";
 
 /**
  * An engine in memory with a clock that stands still, ids, keys and opaque tokens that repeat for a seed, captured mail and events.

@@ -3,16 +3,14 @@ import type { TestAnswer, TestBrowser, TestBrowserOptions } from "../browser/tes
 import type { MailCapture } from "../mail-capture.js";
 import type { CreationOptions } from "../passkeys/ceremony.js";
 
-/** A browser with a session, and tokens of that session for callers without a browser. */
+/** A browser with a session. */
 export interface SignedInBrowser {
   readonly browser: TestBrowser;
   readonly user: User;
   readonly session: SessionView;
   readonly isNewUser: boolean;
-  /** A first access token and the first refresh token of a family. */
-  readonly tokens: Tokens;
-  /** `Authorization` for `fetch` calls with the access token. */
-  readonly headers: { readonly authorization: string };
+  /** An access token and the first refresh token of a new family, for callers without a browser. */
+  tokens(): Promise<Required<Tokens>>;
 }
 
 export interface SignInAsOptions {
@@ -36,7 +34,7 @@ export async function signInAs(
   const browser = options.browser ?? open(options.browserOptions);
   const started = await ask<{ attemptId: string }>(browser, "/v1/email/start", { email, ...nameOf(options) });
   const code = await mail.nextCode(email);
-  return withTokens(browser, await ask<SignedIn>(browser, "/v1/email/verify", { attemptId: started.attemptId, code }));
+  return signedIn(browser, await ask<SignedIn>(browser, "/v1/email/verify", { attemptId: started.attemptId, code }));
 }
 
 export async function signUpWithPasskey(
@@ -46,12 +44,11 @@ export async function signUpWithPasskey(
   const browser = options.browser ?? open(options.browserOptions);
   const { attemptId, publicKey } = await ask<PasskeyAttempt>(browser, "/v1/passkeys/sign-up/options", nameOf(options));
   const response = await browser.authenticator.create(publicKey as unknown as CreationOptions);
-  return withTokens(browser, await ask<SignedIn>(browser, "/v1/passkeys/sign-up/verify", { attemptId, response }));
+  return signedIn(browser, await ask<SignedIn>(browser, "/v1/passkeys/sign-up/verify", { attemptId, response }));
 }
 
-async function withTokens(browser: TestBrowser, { user, session, isNewUser }: SignedIn): Promise<SignedInBrowser> {
-  const tokens = await ask<Tokens>(browser, "/v1/session/grant", {});
-  return { browser, user, session, isNewUser, tokens, headers: { authorization: `Bearer ${tokens.accessToken}` } };
+function signedIn(browser: TestBrowser, { user, session, isNewUser }: SignedIn): SignedInBrowser {
+  return { browser, user, session, isNewUser, tokens: () => ask<Required<Tokens>>(browser, "/v1/session/grant", {}) };
 }
 
 /** A call that must succeed: anything else fails the test with the answer's code. */

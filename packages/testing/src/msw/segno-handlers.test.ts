@@ -27,7 +27,7 @@ it("plays a signed-in person without an engine, until sign-out", async () => {
   const client = createSegnoClient({ baseUrl: origin, openChannel: () => undefined });
   expect((await client.user.get()).data?.displayName).toBe("Grace");
   expect((await client.getToken()).data).toBe("mock.access.token");
-  expect((await client.signOut()).error).toBeUndefined();
+  expect((await client.signOut()).error).toBeNull();
   expect((await client.user.get()).error?.code).toBe("unauthenticated");
 });
 
