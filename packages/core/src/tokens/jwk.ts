@@ -19,7 +19,12 @@ export interface JwkSet {
 
 const privateMembers = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"] as const;
 
-/** True when a JWK carries private or symmetric key material, whatever its type says. */
+/**
+ * True when a JWK carries private or symmetric key material, whatever its type says. A member that is `undefined` is
+ * absent: workerd exports public keys that way.
+ */
 export function hasPrivateMaterial(jwk: object): boolean {
-  return privateMembers.some((member) => Object.hasOwn(jwk, member));
+  return privateMembers.some(
+    (member) => member in jwk && (jwk as Readonly<Record<string, unknown>>)[member] !== undefined,
+  );
 }

@@ -19,6 +19,11 @@ describe("validateJwkSet", () => {
     expect(() => validateJwkSet(set(key.jwk, { kty: "oct", kid: "s", k: "c2VjcmV0" } as PublicJwk))).toThrow(TypeError);
   });
 
+  it("takes a private member that is undefined as absent, as workerd exports public keys", () => {
+    expect(validateJwkSet({ keys: [{ ...key.jwk, d: undefined }] })).toHaveLength(1);
+    expect(() => validateJwkSet({ keys: [{ ...key.jwk, d: null }] })).toThrow("private");
+  });
+
   it("T-063: refuses a kid used twice, also by keys of different types or without one", () => {
     expect(() => validateJwkSet(set(key.jwk, testKey("key-1", "RS256").jwk))).toThrow("twice");
     expect(() => validateJwkSet(set({ ...key.jwk, kid: undefined }, { ...key.jwk, kid: undefined }))).toThrow("twice");
