@@ -9,6 +9,7 @@ export {
 } from "./complete-sign-in.js";
 export { type AttemptKey, consumeAttempt, countTry, maxTries } from "./consume-attempt.js";
 export { hashSecret } from "./hash.js";
+export { tokenBinding } from "./token-binding.js";
 export { requireOwnAttempt } from "./require-own-attempt.js";
 export { announceFailure, type Refusal, runSignIn, type SignInRun } from "./run-sign-in.js";
 export { attemptData, attemptSeconds, type StartAttempt, startAttempt } from "./start-attempt.js";

@@ -6,75 +6,65 @@ import {
   type TestBrowser,
 } from "@segno/testing";
 import type { KyselyPlugin } from "kysely";
-import { emailRoutes } from "./email/routes.js";
-import { passkeyRoutes } from "./passkey/routes.js";
-import type { ResolvedConfig } from "../config.js";
-import type { Engine, Store, TokenSigner } from "../engine.js";
-import { createEventLog } from "../events/index.js";
-import { createHandler, createRateLimiter, readCookie } from "../http/index.js";
-import { createMailQueue } from "../mail/index.js";
-import { createIdSource, silentLogger } from "../runtime.js";
-import { createSecrets } from "../secrets.js";
-import { authenticateSession, sessionRoutes } from "../sessions/index.js";
-import { sqlite, type StoreSource } from "../storage/index.js";
-import { userRoutes } from "../users/routes.js";
+import { compose } from "../composition.js";
+import type { SignInOptions } from "../config.js";
+import type { Store } from "../engine.js";
+import type { MailSender } from "../mail/index.js";
+import { resolveOptions } from "../resolve-config.js";
+import { silentLogger } from "../runtime.js";
+import { type StoreSource, sqlite } from "../storage/index.js";
 
 export const origin = "https://app.example.com";
 const basePath = "/api/auth";
 
 export interface SiteOptions {
   readonly source?: StoreSource;
-  readonly signIn?: Partial<ResolvedConfig["signIn"]>;
+  readonly signIn?: SignInOptions;
   readonly rateLimit?: boolean;
 }
 
-/** The sign-in routes on a real store and the real handler, without keys: nothing here mints tokens. */
+/** A whole engine on a real store, with its clock, mail and statements in hand. */
 export async function openSite(options: SiteOptions = {}) {
   const clock = createVirtualClock();
   const random = createSeededRandom(`site ${Math.random()}`);
-  const listeners = new Set<(statement: string) => void>();
-  const store = traced(await (options.source ?? sqlite(":memory:")).open(), listeners);
   const mail = createMailCapture();
-  const secretList = [{ version: 1, value: "0123456789abcdefghijklmnopqrstuvwxyz" }];
-  const config = configOf(options, secretList);
-  const newId = createIdSource(clock, random);
-  const secrets = createSecrets(secretList, random);
-  const parts = { config, clock, random, newId, store, secrets, log: silentLogger, fetch: globalThis.fetch };
-  const signer: TokenSigner = { sign: async () => "unsigned" } as unknown as TokenSigner;
-  const queue = createMailQueue(parts, mail);
-  const limiter = createRateLimiter({ db: store.db, clock, isOn: config.rateLimit });
-  const engine: Engine = { ...parts, events: createEventLog(parts), signer, limiter, mail: queue };
-  const routes = [...sessionRoutes(engine), ...userRoutes(engine), ...emailRoutes(engine), ...passkeyRoutes(engine)];
-  const handler = createHandler({
-    ...parts,
-    limiter,
-    hooks: [],
-    routes,
-    authenticate: ({ headers }) => {
-      const header = headers instanceof Headers ? headers.get("cookie") : null;
-      const token = readCookie(header, "__Host-segno.sid");
-      return typeof token === "string" && token !== "" ? authenticateSession(engine, token) : { status: "anonymous" };
+  const listeners = new Set<(statement: string) => void>();
+  const source = options.source ?? sqlite(":memory:");
+  const resolved = resolveOptions(
+    {
+      baseUrl: origin,
+      secret: "0123456789abcdefghijklmnopqrstuvwxyz",
+      database: { describe: source.describe, open: async (context) => traced(await source.open(context), listeners) },
+      email: mail,
+      clientIp: { source: "socket" },
+      rateLimit: options.rateLimit ?? false,
+      production: false,
+      logger: silentLogger,
+      clock,
+      random,
+      ...(options.signIn === undefined ? {} : { signIn: options.signIn }),
     },
-  });
+    {},
+  );
+  if (resolved.faults.length > 0) throw new TypeError(resolved.faults.join("; "));
+  const running = await compose(resolved);
+  const { engine, handler } = running;
   const site = { handler, origin, basePath, nowMs: () => clock.nowMs(), random };
   return {
     engine,
-    store,
+    store: engine.store,
     clock,
     mail,
-    queue,
+    queue: engine.mail as MailSender,
     handler,
     browser: (settings = {}): TestBrowser => openBrowser(site, settings),
-    events: () => eventsOf(store),
+    events: () => eventsOf(engine.store),
     /** Tells of every statement, without its values. @returns call it to stop */
     trace: (listener: (statement: string) => void): (() => void) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    close: async () => {
-      await queue.stop();
-      await store.close();
-    },
+    close: () => running.stop(),
   };
 }
 export type Site = Awaited<ReturnType<typeof openSite>>;
@@ -98,51 +88,17 @@ function traced(store: Store, listeners: ReadonlySet<(statement: string) => void
   };
 }
 
-/** Everything in the outbox, oldest first. */
+/** Everything in the outbox but keys and tokens, oldest first. */
 async function eventsOf(
   store: Store,
 ): Promise<{ type: string; subject: string | null; data: Record<string, unknown>; raw: string }[]> {
   const rows = await store.db.selectFrom("segno_outbox").selectAll().orderBy("id").execute();
-  return rows.map((row) => {
-    const { data } = JSON.parse(row.payload) as { data: Record<string, unknown> };
-    return { type: row.type, subject: row.subject, data, raw: row.payload };
-  });
-}
-
-function configOf(options: SiteOptions, secrets: ResolvedConfig["secrets"]): ResolvedConfig {
-  const day = 86_400;
-  return {
-    production: false,
-    baseUrl: origin,
-    origin,
-    isSecure: true,
-    basePath,
-    issuer: origin,
-    trustedOrigins: [],
-    secrets,
-    clientIp: { source: "socket" },
-    rateLimit: options.rateLimit ?? false,
-    progressiveDetails: ["displayName"],
-    signIn: {
-      passkey: { rpId: "app.example.com", rpName: "Example", origins: [origin] },
-      emailLink: true,
-      emailCode: true,
-      signUp: true,
-      ...options.signIn,
-    },
-    session: { idleSeconds: 14 * day, absoluteSeconds: 90 * day, recentSeconds: 600 },
-    tokens: {
-      accessTokenSeconds: 300,
-      audiences: [origin],
-      scopes: [],
-      refreshIdleSeconds: 30 * day,
-      refreshAbsoluteSeconds: 90 * day,
-      refreshGraceSeconds: 30,
-      clients: ["segno"],
-      introspectionClients: {},
-    },
-    keys: { algorithm: "ES256", signingSeconds: 30 * day, publishSeconds: day },
-  };
+  return rows
+    .filter(({ type }) => !/^(key|token)\./.test(type))
+    .map((row) => {
+      const { data } = JSON.parse(row.payload) as { data: Record<string, unknown> };
+      return { type: row.type, subject: row.subject, data, raw: row.payload };
+    });
 }
 
 /** The stores a race or a crash is tried on: SQLite always, PostgreSQL with one and with eight connections where there is one. */

@@ -8,6 +8,7 @@ import {
   deleteAuthenticators,
   deleteClaims,
   insertIdentifier,
+  lockUser,
   selectIdentifiers,
   selectUnprovenClaimant,
   selectUser,
@@ -51,14 +52,32 @@ export async function proveEmail(engine: Engine, trx: Db, input: ProveEmailInput
     return proveInSession(engine, trx, { email, userId: input.sessionUserId, owner }, actor);
   }
   if (owner !== undefined) return { user: owner, isNewUser: false };
-  const claimant = await selectUnprovenClaimant(trx, email);
-  if (claimant === undefined && !engine.config.signIn.signUp) throw new SegnoError("sign_up_closed");
+  const found = await lockClaimant(engine, trx, email);
+  if (found?.owner !== undefined) return { user: found.owner, isNewUser: false };
+  if (found === undefined && !engine.config.signIn.signUp) throw new SegnoError("sign_up_closed");
+  const { method, displayName } = input;
   const user =
-    claimant === undefined
-      ? await createUser(engine, trx, { method: input.method, displayName: input.displayName }, actor)
-      : await handOver(engine, trx, { claimant, displayName: input.displayName }, actor);
+    found === undefined
+      ? await createUser(engine, trx, { method, displayName }, actor)
+      : await handOver(engine, trx, { claimant: found.claimant, displayName }, actor);
   await settle(engine, trx, { userId: user.id, email, purpose: "sign_in" }, actor);
   return { user, isNewUser: true };
+}
+
+type Found = { readonly owner: UserRow } | { readonly claimant: UserRow; readonly owner?: undefined };
+
+/** The account to hand over, locked, and looked at again: somebody may have proved something while we waited. */
+async function lockClaimant(engine: Engine, trx: Db, email: string): Promise<Found | undefined> {
+  for (let looks = 0; looks < 5; looks += 1) {
+    const seen = await selectUnprovenClaimant(trx, email);
+    if (seen === undefined) return undefined;
+    await lockUser(trx, seen.id, engine.clock.nowMs());
+    const owner = await selectVerifiedOwner(trx, email);
+    if (owner !== undefined) return { owner };
+    const claimant = await selectUnprovenClaimant(trx, email);
+    if (claimant?.id === seen.id) return { claimant };
+  }
+  throw new SegnoError("conflict", "The accounts that claim this address keep changing.");
 }
 
 async function proveInSession(
@@ -69,6 +88,7 @@ async function proveInSession(
 ): Promise<ProvenEmail> {
   const { email, owner } = input;
   if (owner !== undefined && owner.id !== input.userId) throw new SegnoError("email_taken");
+  await lockUser(trx, input.userId, engine.clock.nowMs());
   const user = await selectUser(trx, input.userId);
   if (user === undefined) throw new SegnoError("unauthenticated");
   if (owner !== undefined) return { user, isNewUser: false };

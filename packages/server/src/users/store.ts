@@ -131,3 +131,8 @@ export async function deleteAttemptsOfAddresses(trx: Db, emails: readonly string
     .where("identifier", "in", [...emails])
     .execute();
 }
+
+/** Makes changes to one account wait for each other. */
+export async function lockUser(trx: Db, userId: string, nowMs: number): Promise<void> {
+  await trx.updateTable("segno_users").set({ updated_at: nowMs }).where("id", "=", userId).execute();
+}

@@ -1,7 +1,5 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { openSite, type Site, type SiteOptions } from "../site.double.js";
-
-vi.mock("../../tokens/index.js", () => ({ issueTokens: async () => ({ accessToken: "t" }) }));
 
 const sites: Site[] = [];
 afterEach(async () => {
@@ -178,7 +176,14 @@ describe("email sign-in", () => {
     const site = await open();
     const { browser, attemptId, message } = await start(site, "ada@example.com");
     const answer = await browser.call("/v1/email/verify", { attemptId, code: codeOf(message?.text), mode: "token" });
-    expect(answer.body).toMatchObject({ status: "signed_in", tokens: { accessToken: "t" } });
+    expect(answer.body).toMatchObject({
+      status: "signed_in",
+      tokens: {
+        tokenType: "Bearer",
+        accessToken: expect.stringMatching(/^ey/),
+        refreshToken: expect.stringMatching(/^segno_rt_/),
+      },
+    });
     expect(answer.headers.getSetCookie().join()).not.toContain("segno.sid");
   });
   it("T-001 T-007 T-008: refuses fields that are not the client's to set, lists and objects", async () => {

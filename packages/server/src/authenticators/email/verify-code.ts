@@ -10,6 +10,7 @@ import {
   runSignIn,
   type SignedIn,
   type SignInMode,
+  tokenBinding,
 } from "../../attempts/index.js";
 import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
@@ -21,7 +22,6 @@ export interface VerifyEmailCode {
   /** Digits only. */
   readonly code: string;
   readonly mode: SignInMode;
-  readonly jkt?: string | undefined;
 }
 
 /**
@@ -41,12 +41,13 @@ export async function verifyEmailCode(
     await announceFailure(engine, run, error);
     throw error;
   }
+  const jkt = await tokenBinding(engine, context, input.mode);
   const completed = await runSignIn<CompletedSignIn>(engine, run, async (trx): Promise<CompletedSignIn | Refusal> => {
     const attempt = await consumeAttempt(engine, trx, key);
     const displayName = attemptData(attempt, "displayName");
     const proof = { email: attempt.identifier ?? "", method: run.method, displayName };
     const { user, isNewUser } = await proveEmail(engine, trx, proof, context.actor);
-    const { mode, jkt } = input;
+    const { mode } = input;
     return completeSignIn(engine, context, trx, {
       user,
       isNewUser,

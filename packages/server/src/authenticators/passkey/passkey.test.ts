@@ -1,9 +1,7 @@
 import { createSoftwareAuthenticator, type TestBrowser } from "@segno/testing";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { openSite, origin, type Site, type SiteOptions } from "../site.double.js";
 import type { CreationOptions, RequestOptions } from "./ceremony.js";
-
-vi.mock("../../tokens/index.js", () => ({ issueTokens: async () => ({ accessToken: "t" }) }));
 
 const sites: Site[] = [];
 afterEach(async () => {
@@ -189,7 +187,7 @@ describe("passkey sign-up and sign-in", () => {
     expect((await closed.browser().call("/v1/passkeys/sign-up/options", {})).body).toMatchObject({
       code: "sign_up_closed",
     });
-    const off = await open({ signIn: { passkey: undefined } });
+    const off = await open({ signIn: { passkey: false } });
     expect((await off.browser().call("/v1/passkeys/sign-in/options", {})).status).toBe(404);
   });
   it("T-021: a suspended account cannot sign in", async () => {

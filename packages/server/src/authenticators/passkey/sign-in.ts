@@ -10,6 +10,7 @@ import {
   type SignedIn,
   type SignInMode,
   startAttempt,
+  tokenBinding,
 } from "../../attempts/index.js";
 import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
@@ -45,13 +46,13 @@ export async function finishSignIn(
     readonly attemptId: string;
     readonly response: AssertionResponse;
     readonly mode: SignInMode;
-    readonly jkt?: string | undefined;
   },
 ): Promise<SignedIn> {
   relyingParty(engine);
   await limitByIp(engine, context, passkeyRules.verify);
   const run = { method: "passkey", actor: context.actor } as const;
   const key = { id: input.attemptId, kind: "passkey_sign_in", browserHash: browserHashOf(context) } as const;
+  const jkt = await tokenBinding(engine, context, input.mode);
   const completed = await runSignIn<CompletedSignIn>(engine, run, async (trx): Promise<CompletedSignIn | Refusal> => {
     const attempt = await consumeAttempt(engine, trx, key);
     const checked = await checkPasskey(engine, trx, { attempt, response: input.response }, context.actor);
@@ -59,7 +60,7 @@ export async function finishSignIn(
     const user = await readUser(engine, trx, checked.passkey.user_id);
     if (user === undefined) throw new SegnoError("passkey_unknown");
     const { acr, amr } = checked.verified;
-    const { mode, jkt } = input;
+    const { mode } = input;
     return completeSignIn(engine, context, trx, { user, isNewUser: false, acr, amr, method: run.method, mode, jkt });
   });
   deliverSession(context, completed, input.mode);

@@ -11,6 +11,7 @@ import {
   type SignedIn,
   type SignInMode,
   startAttempt,
+  tokenBinding,
 } from "../../attempts/index.js";
 import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
@@ -66,13 +67,13 @@ export async function finishSignUp(
     readonly attemptId: string;
     readonly response: RegistrationResponse;
     readonly mode: SignInMode;
-    readonly jkt?: string | undefined;
   },
 ): Promise<SignedIn> {
   relyingParty(engine);
   await limitByIp(engine, context, passkeyRules.verify);
   const run = { method: "passkey", actor: context.actor } as const;
   const key = { id: input.attemptId, kind: "passkey_sign_up", browserHash: browserHashOf(context) } as const;
+  const jkt = await tokenBinding(engine, context, input.mode);
   const completed = await runSignIn<CompletedSignIn>(engine, run, async (trx): Promise<CompletedSignIn | Refusal> => {
     const attempt = await consumeAttempt(engine, trx, key);
     const credential = await asRefusal(verifyRegistration(input.response, expectationOf(engine, attempt)));
@@ -90,7 +91,7 @@ export async function finishSignUp(
       ...assuranceOf(credential.isBackupEligible),
       method: run.method,
       mode: input.mode,
-      jkt: input.jkt,
+      jkt,
     });
   });
   deliverSession(context, completed, input.mode);

@@ -63,6 +63,8 @@ export async function finishStepUp(
   await limitByIp(engine, context, passkeyRules.verify);
   const run = { method: "passkey", actor: context.actor } as const;
   const key = { id: input.attemptId, kind: "passkey_step_up", browserHash: browserHashOf(context) } as const;
+  // the request's own proof was spent when it was authenticated
+  const jkt = caller.claims?.cnf?.jkt;
   const done = await runSignIn<SteppedUp>(engine, run, async (trx) => {
     const attempt = await consumeAttempt(engine, trx, key);
     requireOwnAttempt(caller, attempt);
@@ -80,7 +82,12 @@ export async function finishStepUp(
     );
     const tokens =
       input.mode === "token"
-        ? await issueTokens(engine, trx, { session: raised.session, withRefresh: false }, context.actor)
+        ? await issueTokens(
+            engine,
+            trx,
+            { session: raised.session, withRefresh: false, ...(jkt === undefined ? {} : { jkt }) },
+            context.actor,
+          )
         : undefined;
     return {
       signedIn: {
