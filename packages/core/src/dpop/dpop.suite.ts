@@ -212,10 +212,19 @@ export function dpopSuite(expectedBackend: "node" | "web"): void {
     expect(await outcome(() => verify(proof, { isNonceValid: down }))).toBe("store_unavailable");
   });
 
-  it("checks many proofs of one key", async () => {
+  it("checks many proofs of one key, and of more keys than are remembered", async () => {
     for (let index = 0; index < 50; index += 1) {
       const proof = await proofWith({ payload: { jti: `p-${index}` } });
       expect((await verify(proof)).jti).toBe(`p-${index}`);
     }
+    for (let index = 0; index < 1010; index += 1) {
+      const signer = testKey("k");
+      const { kty, crv, x, y } = signer.jwk;
+      const proof = await proofWith({ signer, header: { jwk: { kty, crv, x, y } } });
+      const { jkt } = await verifyDpopProof({ proof, method, url, nowSeconds });
+      expect(jkt).toHaveLength(43);
+    }
+    expect(await outcome(async () => verify(await proofWith()))).toBe("accepted");
+    expect(await reason(async () => verify(await proofWith({ signer: testKey("thief") })))).toBe("signature");
   });
 }

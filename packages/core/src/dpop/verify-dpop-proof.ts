@@ -5,7 +5,6 @@ import { algorithmRow, type AlgorithmRow, rowsForKey } from "../tokens/algorithm
 import { hasPrivateMaterial, type PublicJwk } from "../tokens/jwk.js";
 import { type ParsedJws, parseJws } from "../tokens/parse-jws.js";
 import type { JsonObject } from "../tokens/strict-json.js";
-import { accessTokenHash } from "./create-dpop-proof.js";
 import { jwkThumbprint } from "./key.js";
 import { normaliseHtu } from "./normalise-htu.js";
 
@@ -60,13 +59,15 @@ export interface VerifiedDpopProof {
 export async function verifyDpopProof(input: DpopVerification): Promise<VerifiedDpopProof> {
   const parsed = parseProof(input.proof);
   const { row, jwk } = checkHeader(parsed.header);
-  const { key, jkt } = await importProofKey(jwk, row);
+  const proofKey = await importProofKey(jwk, row);
+  const { key, jkt } = proofKey;
   if (row.signatureBytes !== undefined && parsed.signature.length !== row.signatureBytes) throw invalid("signature");
   const isGood =
     backend.verifySync === undefined
       ? await backend.verify(key, parsed.signingInput, parsed.signature)
       : backend.verifySync(key, parsed.signingInput, parsed.signature);
   if (!isGood) throw invalid("signature");
+  rememberKey(proofKey);
   const { jti, iat } = checkClaims(parsed.payload, input);
   await checkBinding(parsed.payload, jkt, input);
   await checkNonce(parsed.payload, input);
@@ -93,12 +94,38 @@ function checkHeader(header: JsonObject): { row: AlgorithmRow; jwk: PublicJwk } 
   return { row, jwk: jwk as PublicJwk };
 }
 
-async function importProofKey(jwk: PublicJwk, row: AlgorithmRow): Promise<{ key: BackendKey; jkt: string }> {
+interface ProofKey {
+  /** Everything the key is made of: two keys never share it. */
+  readonly name: string;
+  readonly key: BackendKey;
+  readonly jkt: string;
+}
+
+/** A client uses one key for many proofs, and importing it costs more than checking a signature. */
+const proofKeys: Map<string, ProofKey> = /* @__PURE__ */ new Map();
+const maxProofKeys = 1000;
+
+async function importProofKey(jwk: PublicJwk, row: AlgorithmRow): Promise<ProofKey> {
+  const name = JSON.stringify([row.alg, jwk.kty, jwk.crv, jwk.x, jwk.y]);
+  const known = proofKeys.get(name);
+  if (known !== undefined) return known;
   try {
-    return { key: await backend.importPublicKey(jwk, row), jkt: await jwkThumbprint(jwk) };
+    return { name, key: await backend.importPublicKey(jwk, row), jkt: await jwkThumbprint(jwk) };
   } catch (cause) {
     throw invalid("jwk_invalid", cause);
   }
+}
+
+/** Only keys that signed something get here, so that garbage cannot push out the keys in use. */
+function rememberKey(proofKey: ProofKey): void {
+  if (proofKeys.has(proofKey.name)) return;
+  if (proofKeys.size >= maxProofKeys) {
+    for (const oldest of proofKeys.keys()) {
+      proofKeys.delete(oldest);
+      break;
+    }
+  }
+  proofKeys.set(proofKey.name, proofKey);
 }
 
 function checkClaims(payload: JsonObject, input: DpopVerification): { jti: string; iat: number } {
@@ -118,7 +145,7 @@ async function checkBinding(payload: JsonObject, jkt: string, input: DpopVerific
   if (input.expectedJkt !== undefined && input.expectedJkt !== jkt) throw invalid("jkt");
   if (input.accessToken === undefined) return;
   if (input.expectedJkt === undefined) throw invalid("token_not_bound");
-  if (payload["ath"] !== (await accessTokenHash(input.accessToken))) throw invalid("ath");
+  if (payload["ath"] !== (await backend.sha256(input.accessToken))) throw invalid("ath");
 }
 
 async function checkNonce(payload: JsonObject, input: DpopVerification): Promise<void> {
