@@ -107,6 +107,8 @@ function writeConfig() {
     types: ["node"],
     paths: absolute,
   };
+  // Bundlers and frameworks bring this one.
+  writeFileSync(join(work, "styles.d.ts"), 'declare module "*.css";\n');
   writeFileSync(join(work, "package.json"), '{ "type": "module", "private": true }');
   writeFileSync(
     join(work, "tsconfig.json"),

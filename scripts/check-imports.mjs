@@ -20,7 +20,7 @@ export function checkImports(root) {
       const path = file.split(sep).join("/");
       if (!/\.tsx?$/.test(path)) continue;
       files += 1;
-      const isTest = /\.(test|test-d|fixture)\.tsx?$/.test(path);
+      const isTest = /\.(test|test-d|double|suite)\.tsx?$/.test(path);
       for (const entry of importsOf(readFileSync(join(source, file), "utf8"))) {
         const reason = forbidden({ name, path, isTest, arrows: arrows ?? [], ...entry });
         if (reason !== undefined)

@@ -55,7 +55,7 @@ function shell(command, env) {
   });
   const endGroup = () => {
     try {
-      process.kill(-child.pid, "SIGTERM");
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGTERM");
     } catch {
       // nothing of it is left
     }

@@ -2,15 +2,20 @@
 
 /** How many values each entry may export (types are free). */
 export const exportBudgets = {
-  "@segno/core": 25,
+  // Every other package builds on core and there is no back door to it: its list is what they share.
+  "@segno/core": 28,
   "@segno/client": 10,
   "@segno/signin": 10,
   "@segno/react": 15,
-  "@segno/express": 3,
+  "@segno/express": 5,
   "@segno/next": 4,
+  // The names of @segno/react, with the banner a server component needs.
+  "@segno/next/client": 15,
   "@segno/server": 10,
   "@segno/testing": 15,
 };
+
+const react = (names) => `export { ${names} } from "@segno/react"; export { createSegnoClient } from "@segno/client";`;
 
 /** What a browser downloads, minified and gzip -9, react external. 1 kB = 1000 bytes. */
 export const weightBudgets = [
@@ -24,15 +29,15 @@ export const weightBudgets = [
   { what: "flows, everything", source: 'export * from "@segno/client"; export * from "@segno/signin";', maxKb: 15 },
   {
     what: "react: provider, hooks, Show",
-    source:
-      'export { SegnoProvider, useSession, useUser, useAuth, Show } from "@segno/react"; export { createSegnoClient } from "@segno/client";',
-    maxKb: 14,
+    source: react("SegnoProvider, useSession, useUser, useAuth, Show"),
+    maxKb: 16,
   },
+  { what: "react: with the sign-in form", source: react("SegnoProvider, useSession, Show, SignIn"), maxKb: 20 },
   {
-    what: "react: with the sign-in form",
-    source:
-      'export { SegnoProvider, useSession, useUser, useAuth, Show, SignIn } from "@segno/react"; export { createSegnoClient } from "@segno/client";',
-    maxKb: 20,
+    what: "react layer over the flows",
+    source: react("SegnoProvider, useSession, useUser, useAuth, useSignIn, useStepUp, Show, SignIn"),
+    without: 'export { createSegnoClient } from "@segno/client"; export { createSignIn } from "@segno/signin";',
+    maxKb: 6,
   },
 ];
 
@@ -73,5 +78,5 @@ export const declarationEnvironments = {
   "@segno/express": ["node", "both"],
   "@segno/next": ["both"],
   "@segno/server": ["node", "both"],
-  "@segno/testing": ["node", "both"],
+  "@segno/testing": ["both"],
 };

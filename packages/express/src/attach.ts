@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type AuthState, SegnoError, type SegnoEngine } from "@segno/core";
+import { type AuthState, SegnoError, type SegnoEngine, systemClock } from "@segno/core";
 import type { NodeMiddleware, NodeRequest } from "./node-types.js";
 import { markPrivate } from "./refuse.js";
 
@@ -73,7 +73,7 @@ export function attachState(req: IncomingMessage, res: ServerResponse, state: Au
 
 /** The engine's time, in seconds since the epoch. */
 export function nowSecondsOf(req: IncomingMessage): number {
-  return (attached.get(req)?.segno?.clock?.nowMs() ?? Date.now()) / 1000;
+  return (attached.get(req)?.segno?.clock ?? systemClock).nowMs() / 1000;
 }
 
 /** T-033: from the configuration, never from the Host header. */

@@ -1,4 +1,11 @@
-import { type AccessRequirement, type Authentication, type AuthState, assertAccess, SegnoError } from "@segno/core";
+import {
+  type AccessRequirement,
+  type Authentication,
+  type AuthState,
+  assertAccess,
+  SegnoError,
+  systemClock,
+} from "@segno/core";
 import { headers } from "next/headers.js";
 import { cache } from "react";
 import { type EngineSource, publicUrl } from "./engine.js";
@@ -74,7 +81,7 @@ export function createAuth(engine: EngineSource, site: { readonly signInUrl: str
 
   async function check(options: ProtectOptions, request?: Request): Promise<Authentication> {
     const state = await stateOf(request, options.fresh === true);
-    return assertAccess(state, options, (engine().clock?.nowMs() ?? Date.now()) / 1000);
+    return assertAccess(state, options, (engine().clock ?? systemClock).nowMs() / 1000);
   }
 
   async function protectPlace(options: ProtectOptions): Promise<Authentication> {

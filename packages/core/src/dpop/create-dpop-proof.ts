@@ -1,4 +1,5 @@
 import { encodeBase64Url, randomBase64Url } from "../base64url.js";
+import { systemClock } from "../clock.js";
 import { type AlgorithmRow, rowsForKey } from "../tokens/algorithms.js";
 import type { PublicJwk } from "../tokens/jwk.js";
 import type { CryptoKeyLike } from "./key.js";
@@ -40,7 +41,7 @@ export async function createDpopProof(input: DpopProofInput): Promise<string> {
     jti: randomBase64Url(16),
     htm: input.method,
     htu,
-    iat: Math.floor(input.nowSeconds ?? Date.now() / 1000),
+    iat: Math.floor(input.nowSeconds ?? systemClock.nowMs() / 1000),
     ath: input.accessToken === undefined ? undefined : await accessTokenHash(input.accessToken),
     nonce: input.nonce,
   };

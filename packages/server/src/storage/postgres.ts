@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { cwd } from "node:process";
 import { pathToFileURL } from "node:url";
-import { SegnoError } from "@segno/core";
+import { SegnoError, systemClock } from "@segno/core";
 import { Kysely, PostgresDialect, type PostgresPool, sql } from "kysely";
 import type { SessionRow, Store } from "../engine.js";
 import { isRetryable } from "./faults.js";
@@ -75,7 +75,7 @@ async function openPostgres(pool: PgPool, context: StoreContext = {}, end: () =>
   try {
     await migrate(db, migrations, {
       dialect: "postgres",
-      nowMs: (context.clock ?? { nowMs: () => Date.now() }).nowMs(),
+      nowMs: (context.clock ?? systemClock).nowMs(),
     });
   } catch (error) {
     await end();
@@ -116,6 +116,7 @@ async function retrying<Result>(run: () => Promise<Result>): Promise<Result> {
       return await run();
     } catch (error) {
       if (!isRetryable(error) || tries >= maxTries) throw error;
+      // oxlint-disable-next-line no-restricted-properties -- jitter between retries: neither a secret nor an outcome
       await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(200, 2 ** tries)));
     }
   }

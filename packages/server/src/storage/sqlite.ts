@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
-import { SegnoError } from "@segno/core";
+import { SegnoError, systemClock } from "@segno/core";
 import { Kysely, sql } from "kysely";
 import type { SessionRow, Store } from "../engine.js";
 import { migrate } from "./migrate.js";
@@ -40,7 +40,7 @@ async function openSqlite(file: string, options: SqliteOptions, context: StoreCo
   const database = new Database(file);
   setPragmas(database, options);
   const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
-  await migrate(db, migrations, { dialect: "sqlite", nowMs: (context.clock ?? { nowMs: () => Date.now() }).nowMs() });
+  await migrate(db, migrations, { dialect: "sqlite", nowMs: (context.clock ?? systemClock).nowMs() });
   // a second connection sees committed rows only, also while a transaction is open on the first
   const reader = isMemory ? database : new Database(file, { readOnly: true });
   if (!isMemory) reader.exec("pragma busy_timeout = 5000");
