@@ -58,7 +58,7 @@ export async function completeSignIn(
 ): Promise<CompletedSignIn | Refusal> {
   const { user, acr, amr, method } = input;
   if (user.status !== "active") return { refused: "account_unavailable" };
-  await endPrevious(engine, context, trx);
+  if (input.mode === "cookie") await endPrevious(engine, context, trx);
   const { token, session } = await createSession(
     engine,
     trx,

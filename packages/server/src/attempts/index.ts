@@ -11,7 +11,7 @@ export { type AttemptKey, consumeAttempt, countTry, maxTries } from "./consume-a
 export { hashSecret } from "./hash.js";
 export { tokenBinding } from "./token-binding.js";
 export { requireOwnAttempt } from "./require-own-attempt.js";
-export { announceFailure, type Refusal, runSignIn, type SignInRun } from "./run-sign-in.js";
+export { announceFailure, isRefusal, type Refusal, refusalError, runSignIn, type SignInRun } from "./run-sign-in.js";
 export { attemptData, attemptSeconds, type StartAttempt, startAttempt } from "./start-attempt.js";
 export {
   type AttemptKind,

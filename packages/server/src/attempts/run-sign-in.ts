@@ -24,25 +24,29 @@ export async function runSignIn<Result extends object>(
   run: SignInRun,
   work: (trx: Db) => Promise<Result | Refusal>,
 ): Promise<Result> {
+  let outcome: Result | Refusal;
   try {
-    const result = await onceMore(() =>
+    outcome = await onceMore(() =>
       engine.store.transaction(async (trx) => {
-        const outcome = await work(trx);
-        if (isRefusal(outcome)) await appendFailure(engine, trx, run, outcome.refused);
-        return outcome;
+        const verdict = await work(trx);
+        if (isRefusal(verdict)) await appendFailure(engine, trx, run, verdict.refused);
+        return verdict;
       }),
     );
-    if (!isRefusal(result)) return result;
-    const detail = result.reason === undefined ? {} : { reason: result.reason };
-    throw new AnnouncedError(new SegnoError(result.refused, undefined, { detail }));
   } catch (error) {
-    if (error instanceof AnnouncedError) throw error.inner;
     await announceFailure(engine, run, error);
     throw error;
   } finally {
     engine.events.nudge();
     engine.mail.nudge();
   }
+  if (isRefusal(outcome)) throw refusalError(outcome);
+  return outcome;
+}
+
+/** A verdict as the error the caller gets, once what it decided is committed. */
+export function refusalError({ refused, reason }: Refusal): SegnoError {
+  return new SegnoError(refused, undefined, reason === undefined ? {} : { detail: { reason } });
 }
 
 /** Writes `login.failure` for an error the client caused; faults of the machinery are no sign-in failures. */
@@ -56,16 +60,7 @@ async function appendFailure(engine: Engine, trx: Db, run: SignInRun, reason: Se
   await engine.events.append(trx, "login.failure", run.actor, { method: run.method, reason });
 }
 
-/** Carries an error whose event is already committed past the handler below. */
-class AnnouncedError extends Error {
-  readonly inner: SegnoError;
-  constructor(inner: SegnoError) {
-    super(inner.message);
-    this.inner = inner;
-  }
-}
-
-function isRefusal(outcome: object): outcome is Refusal {
+export function isRefusal(outcome: object): outcome is Refusal {
   return "refused" in outcome;
 }
 

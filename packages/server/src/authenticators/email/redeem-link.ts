@@ -1,5 +1,6 @@
 import { SegnoError } from "@segno/core";
 import {
+  isRefusal,
   attemptData,
   browserHashOf,
   type CompletedSignIn,
@@ -14,8 +15,6 @@ import {
 import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
 import { proveEmail } from "../../users/index.js";
-import { limitByIp } from "../limits.js";
-import { linkRule } from "./rules.js";
 import { codeOf, isLinkToken } from "./secrets.js";
 
 export type RedeemedLink =
@@ -26,10 +25,9 @@ export type RedeemedLink =
 /**
  * Takes a link by POST. In the browser that asked it signs in; in any other it only tells the code (T-107), so that a
  * link somebody else asked for opens no session here.
- * @throws SegnoError `attempt_*`, `sign_up_closed`, `account_unavailable`, `rate_limited`
+ * @throws SegnoError `attempt_*`, `sign_up_closed`, `account_unavailable`
  */
 export async function redeemLink(engine: Engine, context: RouteContext<unknown>, token: string): Promise<RedeemedLink> {
-  await limitByIp(engine, context, linkRule);
   const run = { method: "email_link", actor: context.actor } as const;
   const browserHash = browserHashOf(context);
   if (!isLinkToken(token)) throw new SegnoError("attempt_unknown");
@@ -56,7 +54,7 @@ export async function redeemLink(engine: Engine, context: RouteContext<unknown>,
       method: run.method,
       mode: "cookie",
     });
-    return "refused" in completed ? completed : { ...completed, returnTo: attemptData(attempt, "returnTo") ?? "/" };
+    return isRefusal(completed) ? completed : { ...completed, returnTo: attemptData(attempt, "returnTo") ?? "/" };
   });
   deliverSession(context, done, "cookie");
   return { outcome: "signed_in", returnTo: done.returnTo };

@@ -16,5 +16,3 @@ export const verifyRules: Readonly<Record<"address" | "ip" | "all", RateRule>> =
   ip: { name: "email.verify.ip", limit: 60, windowSeconds: 600 },
   all: { name: "email.verify.all", limit: 20000, windowSeconds: 3600 },
 };
-
-export const linkRule: RateRule = { name: "email.link.ip", limit: 120, windowSeconds: 600 };

@@ -18,6 +18,7 @@ export interface StartEmailSignIn {
 export interface EmailChallenge {
   readonly attemptId: string;
   readonly expiresInSeconds: number;
+  /** 0 when codes are switched off: there is nothing to type. */
   readonly codeLength: number;
 }
 
@@ -63,7 +64,11 @@ export async function startEmailSignIn(
   });
   engine.mail.nudge();
   engine.events.nudge();
-  return { attemptId: id, expiresInSeconds: attemptSeconds, codeLength };
+  return {
+    attemptId: id,
+    expiresInSeconds: attemptSeconds,
+    codeLength: engine.config.signIn.emailCode ? codeLength : 0,
+  };
 }
 
 function returnPath(engine: Engine, asked: string | undefined): string {

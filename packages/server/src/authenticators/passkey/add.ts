@@ -1,16 +1,24 @@
 import { SegnoError } from "@segno/core";
-import { browserHashOf, consumeAttempt, requireOwnAttempt, type Refusal, startAttempt } from "../../attempts/index.js";
+import {
+  browserHashOf,
+  consumeAttempt,
+  isRefusal,
+  type Refusal,
+  refusalError,
+  requireOwnAttempt,
+  startAttempt,
+} from "../../attempts/index.js";
 import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
 import { deviceNameOf } from "../../sessions/index.js";
 import { presentUser, readUser } from "../../users/index.js";
 import { noticeFactor } from "../email/notice-factor.js";
-import { limitByIp } from "../limits.js";
 import { demandRecent } from "../require-recent.js";
 import { addCredential } from "./add-credential.js";
 import { asRefusal } from "./as-refusal.js";
 import { type CreationOptions, creationOptions, type RegistrationResponse } from "./ceremony.js";
-import { expectationOf, newChallenge, passkeyRules, relyingParty } from "./passkey-config.js";
+import { loadVerifier } from "./load-verifier.js";
+import { expectationOf, newChallenge, relyingParty } from "./passkey-config.js";
 import { type PasskeyView, presentPasskey } from "./present-passkey.js";
 import { lockUser, type PasskeyRow, selectPasskeys, voidCeremonies } from "./store.js";
 import { verifyRegistration } from "./verify-registration.js";
@@ -20,7 +28,7 @@ const mostPasskeys = 50;
 
 /**
  * Options for a further passkey of the caller.
- * @throws SegnoError `insufficient_user_authentication`, `conflict` from 50 passkeys on, `rate_limited`
+ * @throws SegnoError `insufficient_user_authentication`, `conflict` from 50 passkeys on
  */
 export async function startAdd(
   engine: Engine,
@@ -29,7 +37,6 @@ export async function startAdd(
   const party = relyingParty(engine);
   const caller = context.caller();
   await demandRecent(engine, caller, context.actor);
-  await limitByIp(engine, context, passkeyRules.options);
   const challenge = newChallenge(engine);
   const browser = context.cookies.browser();
   return engine.store.transaction(async (trx) => {
@@ -49,7 +56,7 @@ export async function startAdd(
 
 /**
  * Adds the passkey, tells the account's owner by mail, and voids ceremonies that were under way.
- * @throws SegnoError `passkey_rejected`, `passkey_exists`, `wrong_browser`, `attempt_*`, `rate_limited`
+ * @throws SegnoError `passkey_rejected`, `passkey_exists`, `wrong_browser`, `attempt_*`
  */
 export async function finishAdd(
   engine: Engine,
@@ -57,15 +64,15 @@ export async function finishAdd(
   input: { readonly attemptId: string; readonly response: RegistrationResponse; readonly name?: string | undefined },
 ): Promise<PasskeyView> {
   relyingParty(engine);
+  await loadVerifier();
   const caller = context.caller();
-  await limitByIp(engine, context, passkeyRules.verify);
   const key = { id: input.attemptId, kind: "passkey_add", browserHash: browserHashOf(context) } as const;
   const name = input.name ?? deviceNameOf(context.request.headers.get("user-agent"));
   const result = await engine.store.transaction(async (trx): Promise<PasskeyRow | Refusal> => {
     const attempt = await consumeAttempt(engine, trx, key);
     requireOwnAttempt(caller, attempt);
     const credential = await asRefusal(verifyRegistration(input.response, expectationOf(engine, attempt)));
-    if ("refused" in credential) return credential;
+    if (isRefusal(credential)) return credential;
     const nowMs = engine.clock.nowMs();
     await lockUser(trx, caller.subject, nowMs);
     const row = await addCredential(engine, trx, { userId: caller.subject, name, credential }, context.actor);
@@ -75,6 +82,6 @@ export async function finishAdd(
   });
   engine.events.nudge();
   engine.mail.nudge();
-  if ("refused" in result) throw new SegnoError(result.refused, undefined, { detail: { reason: result.reason ?? "" } });
+  if (isRefusal(result)) throw refusalError(result);
   return presentPasskey(result);
 }

@@ -1,4 +1,4 @@
-import type { AttemptRow, Refusal } from "../../attempts/index.js";
+import { type AttemptRow, isRefusal, type Refusal } from "../../attempts/index.js";
 import type { Actor, Db, Engine } from "../../engine.js";
 import { asRefusal } from "./as-refusal.js";
 import type { AssertionResponse } from "./ceremony.js";
@@ -29,7 +29,7 @@ export async function checkPasskey(
   }
   const expected = { ...expectationOf(engine, input.attempt), requiresUserHandle: input.ownerId === undefined };
   const verified = await asRefusal(verifyAssertion(input.response, passkey, expected));
-  if ("refused" in verified) return verified;
+  if (isRefusal(verified)) return verified;
   const isRecorded =
     !verified.isCounterRegression &&
     (await recordUse(trx, {

@@ -1,6 +1,6 @@
 import { SegnoError } from "@segno/core";
 import type { ResolvedConfig } from "../../config.js";
-import type { Engine, RateRule } from "../../engine.js";
+import type { Engine } from "../../engine.js";
 import type { Expected } from "./client-data.js";
 
 /** The relying party. @throws SegnoError `not_found` when passkeys are switched off */
@@ -24,9 +24,3 @@ export function expectationOf(
 export function newChallenge(engine: Pick<Engine, "random">): string {
   return Buffer.from(engine.random.bytes(32)).toString("base64url");
 }
-
-/** Autofill asks for a challenge on every visit of the sign-in page, so asking is cheap and answering is not. */
-export const passkeyRules: Readonly<Record<"options" | "verify", RateRule>> = {
-  options: { name: "passkey.options.ip", limit: 300, windowSeconds: 600 },
-  verify: { name: "passkey.verify.ip", limit: 100, windowSeconds: 600 },
-};

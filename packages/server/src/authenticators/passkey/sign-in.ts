@@ -1,5 +1,6 @@
 import { SegnoError } from "@segno/core";
 import {
+  isRefusal,
   browserHashOf,
   type CompletedSignIn,
   completeSignIn,
@@ -15,10 +16,10 @@ import {
 import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
 import { readUser } from "../../users/index.js";
-import { limitByIp } from "../limits.js";
 import { type AssertionResponse, type RequestOptions, requestOptions } from "./ceremony.js";
 import { checkPasskey } from "./check-passkey.js";
-import { newChallenge, passkeyRules, relyingParty } from "./passkey-config.js";
+import { loadVerifier } from "./load-verifier.js";
+import { newChallenge, relyingParty } from "./passkey-config.js";
 
 /** Options for signing in with whatever passkey the person picks, by button or by autofill. Names no account. */
 export async function startSignIn(
@@ -26,7 +27,6 @@ export async function startSignIn(
   context: RouteContext<unknown>,
 ): Promise<{ attemptId: string; publicKey: RequestOptions }> {
   const party = relyingParty(engine);
-  await limitByIp(engine, context, passkeyRules.options);
   const challenge = newChallenge(engine);
   const browser = context.cookies.browser();
   const attempt = await engine.store.transaction((trx) =>
@@ -37,7 +37,7 @@ export async function startSignIn(
 
 /**
  * Signs in with a passkey: challenge spent, signature checked, use recorded, session opened, one commit.
- * @throws SegnoError `passkey_unknown`, `passkey_rejected`, `account_unavailable`, `wrong_browser`, `attempt_*`, `rate_limited`
+ * @throws SegnoError `passkey_unknown`, `passkey_rejected`, `account_unavailable`, `wrong_browser`, `attempt_*`
  */
 export async function finishSignIn(
   engine: Engine,
@@ -49,14 +49,14 @@ export async function finishSignIn(
   },
 ): Promise<SignedIn> {
   relyingParty(engine);
-  await limitByIp(engine, context, passkeyRules.verify);
+  await loadVerifier();
   const run = { method: "passkey", actor: context.actor } as const;
   const key = { id: input.attemptId, kind: "passkey_sign_in", browserHash: browserHashOf(context) } as const;
   const jkt = await tokenBinding(engine, context, input.mode);
   const completed = await runSignIn<CompletedSignIn>(engine, run, async (trx): Promise<CompletedSignIn | Refusal> => {
     const attempt = await consumeAttempt(engine, trx, key);
     const checked = await checkPasskey(engine, trx, { attempt, response: input.response }, context.actor);
-    if ("refused" in checked) return checked;
+    if (isRefusal(checked)) return checked;
     const user = await readUser(engine, trx, checked.passkey.user_id);
     if (user === undefined) throw new SegnoError("passkey_unknown");
     const { acr, amr } = checked.verified;

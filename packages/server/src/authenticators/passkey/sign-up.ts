@@ -1,5 +1,6 @@
 import { SegnoError } from "@segno/core";
 import {
+  isRefusal,
   attemptData,
   browserHashOf,
   type CompletedSignIn,
@@ -17,18 +18,18 @@ import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
 import { deviceNameOf } from "../../sessions/index.js";
 import { claimEmail, createUser, newUserHandle, normalizeEmail } from "../../users/index.js";
-import { limitByIp } from "../limits.js";
 import { addCredential } from "./add-credential.js";
 import { type CreationOptions, creationOptions, type RegistrationResponse } from "./ceremony.js";
 import { asRefusal } from "./as-refusal.js";
-import { expectationOf, newChallenge, passkeyRules, relyingParty } from "./passkey-config.js";
+import { loadVerifier } from "./load-verifier.js";
+import { expectationOf, newChallenge, relyingParty } from "./passkey-config.js";
 import { assuranceOf } from "./verify-assertion.js";
 import { verifyRegistration } from "./verify-registration.js";
 
 /**
  * Options for a first passkey of a new account. The account begins only when the passkey is verified.
  * An address is a claim: nothing is looked up, and whoever proves the mailbox later owns it.
- * @throws SegnoError `sign_up_closed`, `invalid_input`, `rate_limited`
+ * @throws SegnoError `sign_up_closed`, `invalid_input`
  */
 export async function startSignUp(
   engine: Engine,
@@ -36,7 +37,6 @@ export async function startSignUp(
   input: { readonly displayName?: string | undefined; readonly email?: string | undefined },
 ): Promise<{ attemptId: string; publicKey: CreationOptions }> {
   const party = relyingParty(engine);
-  await limitByIp(engine, context, passkeyRules.options);
   if (!engine.config.signIn.signUp) throw new SegnoError("sign_up_closed");
   const email = input.email === undefined ? null : normalizeEmail(input.email);
   const displayName = input.displayName ?? null;
@@ -58,7 +58,7 @@ export async function startSignUp(
 
 /**
  * Creates the account, its passkey and its session in one transaction. The challenge is spent first, whatever follows.
- * @throws SegnoError `passkey_rejected`, `passkey_exists`, `wrong_browser`, `attempt_*`, `rate_limited`
+ * @throws SegnoError `passkey_rejected`, `passkey_exists`, `wrong_browser`, `attempt_*`
  */
 export async function finishSignUp(
   engine: Engine,
@@ -70,14 +70,14 @@ export async function finishSignUp(
   },
 ): Promise<SignedIn> {
   relyingParty(engine);
-  await limitByIp(engine, context, passkeyRules.verify);
+  await loadVerifier();
   const run = { method: "passkey", actor: context.actor } as const;
   const key = { id: input.attemptId, kind: "passkey_sign_up", browserHash: browserHashOf(context) } as const;
   const jkt = await tokenBinding(engine, context, input.mode);
   const completed = await runSignIn<CompletedSignIn>(engine, run, async (trx): Promise<CompletedSignIn | Refusal> => {
     const attempt = await consumeAttempt(engine, trx, key);
     const credential = await asRefusal(verifyRegistration(input.response, expectationOf(engine, attempt)));
-    if ("refused" in credential) return credential;
+    if (isRefusal(credential)) return credential;
     const displayName = attemptData(attempt, "displayName");
     const userHandle = attemptData(attempt, "userHandle");
     const user = await createUser(engine, trx, { method: run.method, displayName, userHandle }, context.actor);

@@ -1,5 +1,6 @@
 import { SegnoError } from "@segno/core";
 import {
+  isRefusal,
   browserHashOf,
   consumeAttempt,
   deliverSession,
@@ -14,10 +15,10 @@ import type { RouteContext } from "../../http/route.js";
 import { presentSession, raiseSession, sessionCookieSeconds } from "../../sessions/index.js";
 import { issueTokens } from "../../tokens/index.js";
 import { presentUser, readUser } from "../../users/index.js";
-import { limitByIp } from "../limits.js";
 import { type AssertionResponse, type RequestOptions, requestOptions } from "./ceremony.js";
 import { checkPasskey } from "./check-passkey.js";
-import { newChallenge, passkeyRules, relyingParty } from "./passkey-config.js";
+import { loadVerifier } from "./load-verifier.js";
+import { newChallenge, relyingParty } from "./passkey-config.js";
 import { selectPasskeys } from "./store.js";
 
 /**
@@ -30,7 +31,6 @@ export async function startStepUp(
 ): Promise<{ attemptId: string; publicKey: RequestOptions }> {
   const party = relyingParty(engine);
   const caller = context.caller();
-  await limitByIp(engine, context, passkeyRules.options);
   const challenge = newChallenge(engine);
   const browser = context.cookies.browser();
   const { attempt, passkeys } = await engine.store.transaction(async (trx) => {
@@ -51,7 +51,7 @@ interface SteppedUp {
 
 /**
  * Raises the caller's session: assurance and time of the new proof, and a new token in place of the old one.
- * @throws SegnoError `passkey_unknown`, `passkey_rejected`, `wrong_browser`, `attempt_*`, `session_expired`, `rate_limited`
+ * @throws SegnoError `passkey_unknown`, `passkey_rejected`, `wrong_browser`, `attempt_*`, `session_expired`
  */
 export async function finishStepUp(
   engine: Engine,
@@ -59,8 +59,8 @@ export async function finishStepUp(
   input: { readonly attemptId: string; readonly response: AssertionResponse; readonly mode: SignInMode },
 ): Promise<SignedIn> {
   relyingParty(engine);
+  await loadVerifier();
   const caller = context.caller();
-  await limitByIp(engine, context, passkeyRules.verify);
   const run = { method: "passkey", actor: context.actor } as const;
   const key = { id: input.attemptId, kind: "passkey_step_up", browserHash: browserHashOf(context) } as const;
   // the request's own proof was spent when it was authenticated
@@ -70,7 +70,7 @@ export async function finishStepUp(
     requireOwnAttempt(caller, attempt);
     const request = { attempt, response: input.response, ownerId: caller.subject };
     const checked = await checkPasskey(engine, trx, request, context.actor);
-    if ("refused" in checked) return checked;
+    if (isRefusal(checked)) return checked;
     const user = await readUser(engine, trx, caller.subject);
     if (user === undefined || user.status !== "active") throw new SegnoError("account_unavailable");
     const { acr, amr } = checked.verified;

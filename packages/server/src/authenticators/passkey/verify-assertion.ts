@@ -1,4 +1,5 @@
 import type { AssertionResponse } from "./ceremony.js";
+import { loadVerifier } from "./load-verifier.js";
 import { checkClientData, type Expected, isCanonical, rejected } from "./client-data.js";
 import type { PasskeyOwner } from "./store.js";
 
@@ -32,7 +33,7 @@ export async function verifyAssertion(
   if (!isCanonical(response.id) || response.id !== response.rawId) throw rejected("credential_id");
   if (response.id !== passkey.credential_id) throw rejected("credential_id_mismatch");
   checkUserHandle(response.response.userHandle, passkey.user_handle, expected.requiresUserHandle);
-  const { verifyAuthenticationResponse } = await import("@simplewebauthn/server");
+  const { verifyAuthenticationResponse } = await loadVerifier();
   const { verified, authenticationInfo } = await verifyAuthenticationResponse({
     response: {
       id: response.id,

@@ -1,4 +1,5 @@
 import { algorithms, type RegistrationResponse } from "./ceremony.js";
+import { loadVerifier } from "./load-verifier.js";
 import { checkClientData, type Expected, isCanonical, rejected } from "./client-data.js";
 
 /** What is kept of a new credential. */
@@ -29,7 +30,7 @@ export async function verifyRegistration(
 ): Promise<RegisteredCredential> {
   checkClientData(response.response.clientDataJSON);
   if (!isCanonical(response.id) || response.id !== response.rawId) throw rejected("credential_id");
-  const { verifyRegistrationResponse } = await import("@simplewebauthn/server");
+  const { verifyRegistrationResponse } = await loadVerifier();
   const result = await verifyRegistrationResponse({
     response: {
       id: response.id,
