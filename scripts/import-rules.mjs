@@ -23,5 +23,15 @@ export const withoutNode = {
 /** Folders of the server that are not domains: open to every domain, and they know none. */
 export const serverInfrastructure = ["http", "storage"];
 
-/** The files of the server that may import domains at run time: the composition root and the public names. */
-export const compositionRoot = ["segno.ts", "index.ts"];
+/**
+ * The files of the server that put domains together, and the only ones at its root that may import them at run time:
+ * the composition root with its parts (options, routes and background work, verbs in process, who is asking), and the public names.
+ */
+export const compositionRoot = [
+  "segno.ts",
+  "composition.ts",
+  "resolve-config.ts",
+  "api.ts",
+  "authenticate.ts",
+  "index.ts",
+];
