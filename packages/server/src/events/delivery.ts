@@ -48,7 +48,9 @@ export function createDelivery(
   const inFlight = new Map<string, Promise<void>>();
   /** Which subscribers already have a row that another one failed on. */
   const already = new Map<string, Set<Lane>>();
-  const acknowledged: string[] = [];
+  /** Delivered, but not yet written down. */
+  const acknowledged = new Set<string>();
+  let acknowledging: Promise<void> = Promise.resolve();
   let leasedUntilMs = 0;
   let sweptAtMs = 0;
   let deliveredCount = 0;
@@ -72,7 +74,7 @@ export function createDelivery(
     );
     if (outcomes.every((outcome) => outcome === "delivered")) {
       already.delete(row.id);
-      acknowledged.push(row.id);
+      acknowledged.add(row.id);
       deliveredCount += 1;
       return;
     }
@@ -110,11 +112,20 @@ export function createDelivery(
     return Math.ceil(ms * (0.5 + (parts.random.bytes(1)[0] ?? 0) / 512));
   }
 
-  async function acknowledge(): Promise<void> {
-    await markDelivered(store.db, acknowledged.splice(0), clock.nowMs());
+  /** One at a time; resolves when everything delivered before the call is written down. */
+  function acknowledge(): Promise<void> {
+    const write = async (): Promise<void> => {
+      const ids = [...acknowledged];
+      await markDelivered(store.db, ids, clock.nowMs());
+      for (const id of ids) acknowledged.delete(id);
+    };
+    const done = acknowledging.then(write);
+    acknowledging = done.catch(() => undefined);
+    return done;
   }
 
   async function leaseAndOffer(): Promise<number> {
+    await acknowledge();
     const nowMs = clock.nowMs();
     if (inFlight.size > 0 && leasedUntilMs - nowMs < leaseMs / 2)
       await extendLeases(store.db, [...inFlight.keys()], nowMs + leaseMs);
@@ -129,11 +140,11 @@ export function createDelivery(
         nowMs: clock.nowMs(),
         untilMs: clock.nowMs() + leaseMs,
         limit: batchSize,
-        ownIds: [...inFlight.keys()],
+        ownIds: [...inFlight.keys(), ...acknowledged],
       };
       const rows = await leaseEvents(store.db, lease);
       leased += rows.length;
-      for (const row of rows) track(row);
+      for (const row of rows) if (!inFlight.has(row.id) && !acknowledged.has(row.id)) track(row);
       if (rows.length < batchSize) break;
     }
     return leased;
@@ -146,7 +157,7 @@ export function createDelivery(
       )
       .finally(() => {
         inFlight.delete(row.id);
-        if (inFlight.size === 0 || acknowledged.length >= batchSize)
+        if (inFlight.size === 0 || acknowledged.size >= batchSize)
           setImmediate(() => void acknowledge().catch(() => undefined));
       });
     inFlight.set(row.id, work);

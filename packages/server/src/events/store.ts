@@ -52,7 +52,10 @@ export async function leaseEvents(
         .orderBy("o.id")
         .limit(lease.limit),
     )
+    // once more on the row itself: PostgreSQL looks again at a row that another node changed in the meantime
     .where("locked_until", "<=", lease.nowMs)
+    .where("next_attempt_at", "<=", lease.nowMs)
+    .where("delivered_at", "is", null)
     .returningAll()
     .execute();
   return rows.sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -2,12 +2,12 @@ import { SegnoError } from "@segno/core";
 import * as v from "valibot";
 import type { Engine } from "../engine.js";
 import { defineRoute, type Route, type RouteContext } from "../http/route.js";
-import { presentUser, readUser } from "../users/index.js";
 import { maxDeviceNameLength } from "./device-name.js";
 import { presentSession } from "./present-session.js";
+import { readCurrentSession } from "./read-current-session.js";
 import { revokeSession, revokeSessionsOfUser } from "./revoke-session.js";
 import { sessionView } from "./schemas.js";
-import { findLiveSession, listLiveSessions, renameDevice } from "./store.js";
+import { listLiveSessions, renameDevice } from "./store.js";
 
 const empty = v.strictObject({});
 const noContent = { 204: { description: "Done." } } as const;
@@ -31,18 +31,9 @@ function readCurrent(engine: Engine): Route {
         schema: v.object({ session: v.nullable(sessionView), user: v.nullable(v.unknown()) }),
       },
     },
-    handle: async ({ auth }) => {
-      const anonymous = { json: { session: null, user: null } };
-      if (auth.status !== "authenticated") return anonymous;
-      const { db } = engine.store;
-      const session = await findLiveSession(db, {
-        sessionId: auth.sessionId,
-        userId: auth.subject,
-        nowMs: engine.clock.nowMs(),
-      });
-      const user = session === undefined ? undefined : await readUser(engine, db, auth.subject);
-      if (session === undefined || user === undefined) return anonymous;
-      return { json: { session: presentSession(session, session.id), user: await presentUser(engine, db, user) } };
+    handle: async ({ auth, cookies }) => {
+      const current = await readCurrentSession(engine, auth, cookies.sessionToken());
+      return { json: current ?? { session: null, user: null } };
     },
   });
 }

@@ -1,0 +1,281 @@
+import { createRemoteKeySet, createAccessTokenVerifier, isSegnoError } from "@segno/core";
+import { compactVerify, createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { addFamily, besides, type Node, openNode, origin, secretOne, secretTwo } from "../../test/engine-kit.js";
+import { type TestDatabase, testDatabases } from "../../test/stores.js";
+import { rotateRefreshToken } from "../tokens/rotate-refresh-token.js";
+import { ecdsaFromDer } from "./ecdsa-from-der.js";
+
+const day = 86_400;
+
+async function states(node: Node): Promise<readonly string[]> {
+  const rows = await node.engine.store.db
+    .selectFrom("segno_keys")
+    .select(["state"])
+    .orderBy("created_at")
+    .orderBy("kid")
+    .execute();
+  return rows.map((row) => row.state).sort();
+}
+
+async function kidOf(node: Node): Promise<string> {
+  const exp = Math.floor(node.clock.nowMs() / 1000) + 300;
+  return (await node.keyring.sign({ typ: "at+jwt" }, { exp })).kid;
+}
+
+async function published(node: Node): Promise<readonly (string | undefined)[]> {
+  return (await node.keyring.publicKeys()).keys.map((key) => key.kid);
+}
+
+describe.each(testDatabases)("keyring: $name", ({ skipped, create }) => {
+  if (skipped !== undefined) {
+    it.skip(skipped, () => {});
+    return;
+  }
+  let database: TestDatabase;
+  let node: Node;
+  const opened: Node[] = [];
+  const open = async (options: Parameters<typeof openNode>[1] = {}): Promise<Node> => {
+    const first = opened.at(-1);
+    const made = await openNode(first === undefined ? database.source() : besides(first, database.source), options);
+    opened.unshift(made);
+    return made;
+  };
+  beforeEach(async () => {
+    database = await create();
+    node = await open();
+  });
+  afterEach(async () => {
+    for (const each of opened.splice(0)) await each.stop();
+    await database.drop();
+  });
+
+  it("starts with one signing key and a published spare", async () => {
+    expect(await states(node)).toEqual(["published", "signing"]);
+    expect((await node.keyring.health()).status).toBe("ok");
+    expect(await published(node)).toContain(await kidOf(node));
+  });
+
+  it("R089: rotates when due, never before the spare has been published long enough", async () => {
+    const first = await kidOf(node);
+    node.clock.advance({ seconds: 30 * day - 1 });
+    await node.keyring.tick();
+    expect(await kidOf(node)).toBe(first);
+    node.clock.advance({ seconds: 1 });
+    const before = await published(node);
+    await node.keyring.tick();
+    const second = await kidOf(node);
+    expect(second).not.toBe(first);
+    expect(before).toContain(second);
+    expect(await states(node)).toEqual(["published", "signing", "verify_only"]);
+    // right after, the new spare is too young to sign, whoever's time is over
+    await node.engine.store.db
+      .updateTable("segno_keys")
+      .set({ signing_at: 0 })
+      .where("state", "=", "signing")
+      .execute();
+    await node.keyring.tick();
+    expect(await kidOf(node)).toBe(second);
+    node.clock.advance({ seconds: day });
+    await node.keyring.tick();
+    expect(await kidOf(node)).not.toBe(second);
+  });
+
+  it("R089: a key retires only when no unexpired token needs it, and its private half is erased", async () => {
+    const exp = Math.floor(node.clock.nowMs() / 1000) + 5 * day;
+    const { kid } = await node.keyring.sign({ typ: "at+jwt" }, { exp });
+    await node.keyring.rotateNow();
+    node.clock.set(exp * 1000);
+    await node.keyring.tick();
+    expect(await published(node)).toContain(kid);
+    node.clock.advance({ minutes: 13 });
+    await node.keyring.tick();
+    expect(await published(node)).not.toContain(kid);
+    const row = await node.engine.store.db
+      .selectFrom("segno_keys")
+      .selectAll()
+      .where("kid", "=", kid)
+      .executeTakeFirstOrThrow();
+    expect(row).toMatchObject({ state: "retired", private_sealed: "" });
+  });
+
+  it("the latest exp on record is never too low, with one write in many tokens", async () => {
+    const latest = async (): Promise<number> => {
+      const row = await node.engine.store.db
+        .selectFrom("segno_keys")
+        .select("latest_exp")
+        .where("state", "=", "signing")
+        .executeTakeFirstOrThrow();
+      return row.latest_exp ?? 0;
+    };
+    const seen = new Set<number>();
+    for (let minute = 0; minute < 30; minute += 1) {
+      const exp = Math.floor(node.clock.nowMs() / 1000) + 300;
+      await node.keyring.sign({ typ: "at+jwt" }, { exp });
+      expect(await latest()).toBeGreaterThanOrEqual(exp * 1000);
+      seen.add(await latest());
+      node.clock.advance({ minutes: 1 });
+    }
+    expect(seen.size).toBeLessThan(10);
+  });
+
+  it("a record made inside a transaction that fails is not relied on", async () => {
+    const exp = Math.floor(node.clock.nowMs() / 1000) + 300;
+    await expect(
+      node.engine.store.transaction(async (trx) => {
+        await node.keyring.sign({ typ: "at+jwt" }, { exp }, trx);
+        throw new Error("no");
+      }),
+    ).rejects.toThrow("no");
+    await node.keyring.sign({ typ: "at+jwt" }, { exp });
+    const row = await node.engine.store.db
+      .selectFrom("segno_keys")
+      .select("latest_exp")
+      .where("state", "=", "signing")
+      .executeTakeFirstOrThrow();
+    expect(row.latest_exp).toBeGreaterThanOrEqual(exp * 1000);
+  });
+
+  it("rotateNow lets the spare sign at once and makes a new one", async () => {
+    const first = await kidOf(node);
+    const spare = (await published(node)).find((kid) => kid !== first);
+    expect(await node.keyring.rotateNow()).toBe(true);
+    expect(await kidOf(node)).toBe(spare);
+    expect(await states(node)).toEqual(["published", "signing", "verify_only"]);
+  });
+
+  it("compromise takes a key out at once, tokens with it, and the spare signs", async () => {
+    const { tokens } = await addFamily(node.engine);
+    const kid = await kidOf(node);
+    const ask = () =>
+      node.authenticate({ headers: { authorization: `Bearer ${tokens.accessToken}` }, method: "GET", url: origin });
+    expect(await ask()).toMatchObject({ status: "authenticated" });
+    expect(await node.keyring.compromise(kid)).toBe(true);
+    expect(await published(node)).not.toContain(kid);
+    expect(await ask()).toEqual({ status: "invalid", reason: "token_key_unknown" });
+    expect(await kidOf(node)).not.toBe(kid);
+    expect(await states(node)).toEqual(["compromised", "published", "signing"]);
+  });
+
+  it("key events tell the whole life, and uses are summed up", async () => {
+    const types: string[] = [];
+    const counts: number[] = [];
+    node.events.on("*", (event) => {
+      types.push(event.type);
+      if (event.type === "key.used") counts.push(event.data.count ?? 0);
+    });
+    for (let index = 0; index < 7; index += 1) await kidOf(node);
+    await node.keyring.tick();
+    await node.keyring.rotateNow();
+    node.clock.advance({ hours: 1 });
+    await node.keyring.tick();
+    await node.events.drain();
+    expect(types.filter((type) => type !== "key.created").sort()).toEqual(["key.retired", "key.rotated", "key.used"]);
+    expect(types.filter((type) => type === "key.created")).toHaveLength(3);
+    expect(counts).toEqual([7]);
+  });
+
+  it("exactly one of many nodes rotates, and first boot is one of them too", async () => {
+    const nodes = [node, ...(await Promise.all(Array.from({ length: 4 }, () => open({ clock: node.clock }))))];
+    expect(await states(node)).toEqual(["published", "signing"]);
+    const exp = Math.floor(node.clock.nowMs() / 1000) + 40 * day;
+    await node.keyring.sign({ typ: "at+jwt" }, { exp });
+    node.clock.advance({ days: 31 });
+    await Promise.all(nodes.map((each) => each.keyring.tick()));
+    expect(await states(node)).toEqual(["published", "signing", "verify_only"]);
+    expect(new Set(await Promise.all(nodes.map(kidOf))).size).toBe(1);
+  });
+
+  it("many nodes on an empty table make one signing key and one spare", async () => {
+    await node.engine.store.db.deleteFrom("segno_keys").execute();
+    const nodes = await Promise.all(Array.from({ length: 6 }, () => open({ clock: node.clock })));
+    expect(await states(node)).toEqual(["published", "signing"]);
+    expect(new Set(await Promise.all(nodes.map(kidOf))).size).toBe(1);
+  });
+
+  it("R089: three rotations on two nodes, a verifier that caches and a skewed clock: no token refused", async () => {
+    const other = await open({ clock: node.clock });
+    const skewed = { nowMs: () => node.clock.nowMs() - 40_000 };
+    const keys = createRemoteKeySet({
+      url: `${origin}/.well-known/jwks.json`,
+      clock: skewed,
+      fetch: async (url: string | URL) => node.handler(new Request(url)),
+    });
+    const verifier = createAccessTokenVerifier({
+      issuer: origin,
+      audience: origin,
+      keys,
+      clock: skewed,
+      clockToleranceSeconds: 60,
+    });
+    const nodes = [node, other];
+    let refreshToken = (await addFamily(node.engine)).refreshToken;
+    let verified = 0;
+    for (let step = 0; step < 120; step += 1) {
+      node.clock.advance({ hours: 20 });
+      await Promise.all(nodes.map((each) => each.keyring.tick()));
+      if (step % 40 === 39) refreshToken = (await addFamily(node.engine)).refreshToken;
+      const on = nodes[step % 2] ?? node;
+      const tokens = await rotateRefreshToken(on.engine, { refreshToken, clientId: "segno" }, { requestId: "t" });
+      refreshToken = tokens.refreshToken ?? "";
+      await verifier.verify(tokens.accessToken);
+      verified += 1;
+    }
+    const rows = await states(node);
+    expect(verified).toBe(120);
+    expect(rows.filter((state) => state === "retired").length).toBeGreaterThanOrEqual(2);
+  });
+
+  it("secret rotation seals the live keys again, and dropping the old secret then harms nothing", async () => {
+    const kid = await kidOf(node);
+    const both = await open({ clock: node.clock, secret: `2:${secretTwo},1:${secretOne}` });
+    expect(await kidOf(both)).toBe(kid);
+    const rows = await node.engine.store.db.selectFrom("segno_keys").select("private_sealed").execute();
+    expect(rows.every((row) => row.private_sealed.startsWith("v2."))).toBe(true);
+    const onlyNew = await open({ clock: node.clock, secret: `2:${secretTwo}` });
+    expect(await kidOf(onlyNew)).toBe(kid);
+    expect((await onlyNew.keyring.health()).status).toBe("ok");
+  });
+
+  it("a lost secret fails closed, shows in health, and rotateNow is the way out", async () => {
+    const lost = await open({ clock: node.clock, secret: `2:${secretTwo}` });
+    const health = await lost.keyring.health();
+    expect(health.status).toBe("failed");
+    expect(health.keys.map((key) => key.opens)).toEqual([false, false]);
+    const error = await kidOf(lost).catch((caught: unknown) => caught);
+    expect(isSegnoError(error, "key_unavailable")).toBe(true);
+    expect(await lost.keyring.rotateNow()).toBe(true);
+    expect(await kidOf(lost)).toBeDefined();
+    expect((await lost.keyring.health()).status).toBe("ok");
+  });
+});
+
+describe("signatures", () => {
+  it.each(["ES256", "EdDSA"] as const)("plain jose verifies %s tokens from the key set", async (algorithm) => {
+    const database = await testDatabases[1]?.create();
+    if (database === undefined) throw new Error("no database");
+    const node = await openNode(database.source(), { keys: { algorithm } });
+    const { tokens } = await addFamily(node.engine);
+    const response = await node.handler(new Request(`${origin}/.well-known/jwks.json`));
+    const keys = createLocalJWKSet((await response.json()) as JSONWebKeySet);
+    const { payload, protectedHeader } = await jwtVerify(tokens.accessToken, keys, {
+      issuer: origin,
+      audience: origin,
+      typ: "at+jwt",
+      algorithms: [algorithm],
+      currentDate: new Date(node.clock.nowMs()),
+    });
+    expect(protectedHeader).toMatchObject({ alg: algorithm, typ: "at+jwt" });
+    expect(payload).toMatchObject({ client_id: "segno", acr: "aal1", amr: ["otp"] });
+    for (let index = 0; index < 300; index += 1) {
+      const { token } = await node.keyring.sign({ typ: "at+jwt" }, { exp: 2_000_000_000, index });
+      await compactVerify(token, keys);
+    }
+    await node.stop();
+  });
+
+  it("short and padded integers keep their place", () => {
+    const der = Buffer.from("3008020201ff02020080", "hex");
+    expect(ecdsaFromDer(der, 32).toString("hex")).toBe(`${"00".repeat(30)}01ff${"00".repeat(31)}80`);
+  });
+});
