@@ -1,4 +1,5 @@
 import { type Bench, type Row, tableHead, toJson, toTableLine } from "./report.ts";
+import { passkeyBench, refreshBench, tokenIssueBench } from "./rows/engine.ts";
 import { requireAccessTokenBench, requireAuthBench, sessionCookieBench, sessionHttpBench } from "./rows/express.ts";
 import { importTimeBench } from "./rows/import-time.ts";
 import { introspectionBench, refreshHttpBench } from "./rows/oauth.ts";
@@ -7,12 +8,15 @@ import { weightBench } from "./rows/weight.ts";
 
 const benches: readonly Bench[] = [
   ...tokenCheckBenches,
+  tokenIssueBench,
   requireAccessTokenBench,
   requireAuthBench,
   sessionCookieBench,
   sessionHttpBench,
+  refreshBench,
   refreshHttpBench,
   introspectionBench,
+  passkeyBench,
   weightBench,
   importTimeBench,
 ];

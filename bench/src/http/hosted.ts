@@ -72,6 +72,8 @@ function profiling(module: string): readonly string[] {
 export interface HttpCandidate {
   readonly name: string;
   readonly host: Host;
+  /** Default: as many as the others send in a round. */
+  readonly requests?: number;
   /** Makes the requests of a round, untimed. */
   readonly load: (
     round: number,
@@ -96,6 +98,7 @@ export async function loadInterleaved(
       const candidate = candidates[(round + turn) % candidates.length];
       if (candidate === undefined) continue;
       const load = await candidate.load(round);
+      const requests = candidate.requests ?? options.requests;
       const before = await candidate.host.cpuUs();
       const seconds = await sendLoad({
         ...load,
@@ -105,8 +108,8 @@ export async function loadInterleaved(
       });
       const cpuUs = (await candidate.host.cpuUs()) - before;
       if (round < warmup) continue;
-      figures.get(candidate.name)?.cpuUs.push(cpuUs / options.requests);
-      figures.get(candidate.name)?.perSecond.push(options.requests / seconds);
+      figures.get(candidate.name)?.cpuUs.push(cpuUs / requests);
+      figures.get(candidate.name)?.perSecond.push(requests / seconds);
     }
   }
   return figures;

@@ -11,13 +11,19 @@ import type { HostedServer } from "../http/hosted.ts";
 
 const introspector = { id: "api", secret: "bench-secret-bench-secret-bench-secret" };
 
-/** An application with the engine inside, on a SQLite file with durable commits; rate limits off, as at the peers. */
-export async function start(options: { port: number; lanes?: number }): Promise<HostedServer> {
+/** An application with the engine inside, on a SQLite file, with durable commits unless told otherwise; rate limits off, as at the peers. */
+export async function start(options: {
+  port: number;
+  lanes?: number;
+  durability?: "full" | "normal";
+}): Promise<HostedServer> {
   const mail = createMailCapture();
   const segno = createSegno({
     baseUrl: `http://localhost:${options.port}`,
     secret: "1:Kq3nV8xTz1mW5yRb7cJd9fLg2hPs4uXa",
-    database: sqlite(join(mkdtempSync(join(tmpdir(), "bench-")), "segno.db")),
+    database: sqlite(join(mkdtempSync(join(tmpdir(), "bench-")), "segno.db"), {
+      durability: options.durability ?? "full",
+    }),
     clientIp: { source: "socket" },
     email: mail,
     logger: silentLogger,
