@@ -219,7 +219,9 @@ export function accessTokenSuite(expectedBackend: "node" | "web"): void {
       const verifier = verifierWith();
       const good = signToken(key);
       const refused = signToken(key, goodClaims({ aud: `${"a".repeat(4000)}!` }));
-      for (let repeat = 0; repeat < 10_000; repeat += 1) expect((await verifier.verify(good)).sub).toBe("user-1");
+      const subjects = new Set<string>();
+      for (let repeat = 0; repeat < 10_000; repeat += 1) subjects.add((await verifier.verify(good)).sub);
+      expect([...subjects]).toEqual(["user-1"]);
       for (let repeat = 0; repeat < 100; repeat += 1) {
         expect(await outcome(() => verifier.verify(refused))).toBe("token_audience");
       }
