@@ -40,9 +40,6 @@ export async function loadEngineInternals(): Promise<Internals> {
         setup(builder) {
           const path = import.meta.resolve("@simplewebauthn/server");
           builder.onResolve({ filter: /^@simplewebauthn\/server$/ }, () => ({ path, external: true }));
-            path: pathToFileURL(webauthn).href,
-            external: true,
-          }));
         },
       },
     ],
