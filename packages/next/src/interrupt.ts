@@ -1,6 +1,5 @@
 import { SegnoError } from "@segno/core";
 import { headers } from "next/headers.js";
-import { redirect } from "next/navigation.js";
 import type { ProtectOptions } from "./auth.js";
 import { pathHeader, safeReturnTo } from "./return-to.js";
 
@@ -21,7 +20,7 @@ export async function interrupt(caught: unknown, place: Place): Promise<unknown>
   return httpError(status, error);
 }
 
-function redirectTo(place: Place, error: SegnoError, here: string | null): unknown {
+async function redirectTo(place: Place, error: SegnoError, here: string | null): Promise<unknown> {
   const target = new URL(place.signInUrl, "http://segno.invalid");
   if (here !== null && new URL(here, "http://segno.invalid").pathname === target.pathname) {
     return new TypeError(
@@ -33,6 +32,8 @@ function redirectTo(place: Place, error: SegnoError, here: string | null): unkno
     if (place.acr !== undefined) target.searchParams.set("acr_values", place.acr);
     if (place.maxAgeSeconds !== undefined) target.searchParams.set("max_age", String(place.maxAgeSeconds));
   }
+  // loaded when needed, by the name Next replaces: outside Next, as in a test, this module has to load without it
+  const { redirect } = await import("next/navigation");
   try {
     redirect(target.pathname + target.search);
   } catch (signal) {

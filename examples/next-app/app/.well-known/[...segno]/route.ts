@@ -1,0 +1,3 @@
+import { handlers } from "../../../segno";
+
+export const { GET } = handlers;
