@@ -1,10 +1,8 @@
-import { systemClock } from "@segno/core";
 import { createBearerFetch } from "./bearer-fetch.js";
-import { createProofKeyStore } from "./dpop/key-store.js";
 import { createProver, type Prover } from "./dpop/prover.js";
 import type { SegnoClientOptions } from "./options.js";
 import { localError } from "./parse-error.js";
-import { createElapsedClock, createMemoryStorage, randomNumber, type TabChannel } from "./ports.js";
+import { createElapsedClock, createMemoryStorage, randomNumber, type TabChannel, wallMs } from "./ports.js";
 import { failure, type Result, success } from "./result.js";
 import { createRoutes, type Routes } from "./routes.js";
 import {
@@ -69,9 +67,7 @@ export function createSegnoClient(options: SegnoClientOptions = {}): SegnoClient
   });
   const storage = options.storage ?? createMemoryStorage();
   const grants = createGrantStore(storage, scopeName);
-  const prover = options.dpop
-    ? createProver(options.proofKeys ?? createProofKeyStore(scopeName), () => Math.floor(systemClock.nowMs() / 1000))
-    : undefined;
+  const prover = options.dpop ? createProver(scopeName, options.proofKeys) : undefined;
 
   const tabs = connectTabs(() => (options.openChannel ?? openChannel)(scopeName), {
     session: (snapshot, from) => {
@@ -90,7 +86,7 @@ export function createSegnoClient(options: SegnoClientOptions = {}): SegnoClient
   const sources = { send: transport, clock, prover, url };
   const tokens: TokenManager = createTokenManager({
     clock,
-    wallMs: systemClock.nowMs,
+    wallMs,
     delay,
     locks: options.locks ?? { run: (name, task) => (lazyLocks ??= createLocks()).run(name, task) },
     lockName: scopeName,

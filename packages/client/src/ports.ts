@@ -50,6 +50,11 @@ export function createElapsedClock(): Clock {
   };
 }
 
+/** The wall clock. Not `systemClock` of core: what a page downloads first holds nothing of core. */
+export function wallMs(): number {
+  return Date.now();
+}
+
 /** Jitter and names that need not be secret, 0 to 1. */
 export function randomNumber(): number {
   return Math.random();

@@ -37,6 +37,8 @@ export interface SessionView {
 /** One passkey of the account. */
 export interface PasskeyView {
   readonly id: string;
+  /** As authenticators know it, base64url: what the signal API must be told, never `id`. */
+  readonly credentialId: string;
   readonly name: string;
   readonly createdAt: string;
   readonly lastUsedAt: string | null;

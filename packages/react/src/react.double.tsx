@@ -11,8 +11,16 @@ export function problem(status: number, code: string, when = "never", headers: R
   });
 }
 
+export interface ServiceDouble {
+  connect(more?: { readonly initialSession?: SessionSnapshot | null }): SegnoClient;
+  reply(route: string, answer: Answer | object): void;
+  readonly seen: string[];
+  readonly bodies: Body[];
+  signIn(snapshot: SessionSnapshot | null): void;
+}
+
 /** A service that answers from a table of `METHOD /path`; what is missing cannot be reached. */
-export function createService(initial: SessionSnapshot | null = null) {
+export function createService(initial: SessionSnapshot | null = null): ServiceDouble {
   let signedIn = initial;
   const seen: string[] = [];
   const bodies: Body[] = [];

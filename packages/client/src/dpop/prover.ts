@@ -1,5 +1,4 @@
-import { createDpopProof } from "@segno/core";
-import type { ProofInput } from "../ports.js";
+import { type ProofInput, wallMs } from "../ports.js";
 import type { ProofKeyStore } from "./key-store.js";
 
 /** Makes proofs of possession (RFC 9449 section 4.2) and remembers the nonce each origin asked for (section 8). */
@@ -9,20 +8,19 @@ export interface Prover {
   learn(url: string, response: Response): boolean;
 }
 
-/** @param nowSeconds seconds since the epoch, for `iat` */
-export function createProver(keys: ProofKeyStore, nowSeconds: () => number): Prover {
+/**
+ * The signing code is loaded with the first proof: pages that use bearer tokens never download it.
+ * @param name where the browser keeps the key, when `keys` is not given
+ */
+export function createProver(name: string, keys?: ProofKeyStore): Prover {
   const nonces = new Map<string, string>();
   return {
     async prove(input) {
+      const { createProofKeyStore, prove } = await import("./prove.js");
+      keys ??= createProofKeyStore(name);
       const nonce = nonces.get(new URL(input.url).origin);
-      const { privateKey, publicJwk } = await keys.load();
-      return createDpopProof({
-        ...input,
-        privateKey,
-        publicJwk,
-        nowSeconds: nowSeconds(),
-        ...(nonce === undefined ? {} : { nonce }),
-      });
+      const nowSeconds = Math.floor(wallMs() / 1000);
+      return await prove(keys, { ...input, nowSeconds, ...(nonce === undefined ? {} : { nonce }) });
     },
     learn(url, response) {
       const nonce = response.headers.get("dpop-nonce");

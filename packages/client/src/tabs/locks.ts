@@ -1,5 +1,4 @@
-import { systemClock } from "@segno/core";
-import { type Locks, randomNumber } from "../ports.js";
+import { type Locks, randomNumber, wallMs } from "../ports.js";
 
 const longestWaitMs = 5_000;
 const pollMs = 50;
@@ -83,8 +82,8 @@ async function takeLease(
   for (let waitedMs = 0; waitedMs < longestWaitMs; waitedMs += pollMs) {
     const [owner, until] = (storage.getItem(key) ?? "|0").split("|");
     if (owner === mine) break;
-    if (Number(until) < systemClock.nowMs()) {
-      storage.setItem(key, `${mine}|${systemClock.nowMs() + longestWaitMs}`);
+    if (Number(until) < wallMs()) {
+      storage.setItem(key, `${mine}|${wallMs() + longestWaitMs}`);
     } else {
       hadToWait = true;
     }
