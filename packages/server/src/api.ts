@@ -1,10 +1,12 @@
 import type { HeaderSource } from "@segno/core";
 import type { Running } from "./composition.js";
 import type { Actor } from "./engine.js";
+import { cookieNames, readCookie, readHeader } from "./http/index.js";
 import {
-  findLiveSession,
+  type CurrentSession,
   listLiveSessions,
   presentSession,
+  readCurrentSession,
   revokeSession,
   type SessionView,
 } from "./sessions/index.js";
@@ -13,9 +15,7 @@ import { deleteUser, presentUser, readUser, resumeUser, suspendUser, type User }
 /** The verbs an application calls in process. They act as the application: whether the caller may is its decision. */
 export interface SegnoApi {
   /** Who sent these headers, by session cookie or access token; `null` for nobody. Reads the store. */
-  getSession(input: {
-    readonly headers: HeaderSource;
-  }): Promise<{ readonly session: SessionView; readonly user: User } | null>;
+  getSession(input: { readonly headers: HeaderSource }): Promise<CurrentSession | null>;
   getUser(userId: string): Promise<User | null>;
   /** Live sessions, the most recently used first. */
   listSessions(userId: string): Promise<readonly SessionView[]>;
@@ -36,16 +36,8 @@ export function createApi(run: () => Promise<Running>): SegnoApi {
     async getSession({ headers }) {
       const { engine, authenticate } = await run();
       const auth = await authenticate({ headers, fresh: true });
-      if (auth.status !== "authenticated") return null;
-      const { db } = engine.store;
-      const row = await findLiveSession(db, {
-        sessionId: auth.sessionId,
-        userId: auth.subject,
-        nowMs: engine.clock.nowMs(),
-      });
-      const user = row === undefined ? undefined : await readUser(engine, db, auth.subject);
-      if (row === undefined || user === undefined) return null;
-      return { session: presentSession(row, row.id), user: await presentUser(engine, db, user) };
+      const token = readCookie(readHeader(headers, "cookie"), cookieNames(engine.config.isSecure).session);
+      return (await readCurrentSession(engine, auth, typeof token === "string" ? token : undefined)) ?? null;
     },
     async getUser(userId) {
       const { engine } = await run();

@@ -27,10 +27,16 @@ export interface Store {
   transaction<Result>(work: (trx: Db) => Promise<Result>): Promise<Result>;
   /** One-row read through a statement compiled once: the hot path. */
   readonly readSession: (tokenHash: string) => SessionRow | undefined | Promise<SessionRow | undefined>;
+  /** A user with the address to show: the verified one, else the one claimed last. Compiled once as well. */
+  readonly readAccount: (userId: string) => AccountRow | undefined | Promise<AccountRow | undefined>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 export type SessionRow = Schema["segno_sessions"] & { readonly user_status: string };
+export type AccountRow = Schema["segno_users"] & {
+  readonly email: string | null;
+  readonly email_verified_at: number | null;
+};
 
 /** Purpose-bound use of the `SEGNO_SECRET` list: the newest version seals, every version opens. */
 export interface Secrets {

@@ -22,6 +22,17 @@ describe("ids", () => {
   });
 });
 
+describe("random bytes", () => {
+  it("are never given twice, never all zero, and have the length asked for", () => {
+    const given = Array.from({ length: 5_000 }, (_, index) =>
+      Buffer.from(systemRandom.bytes(16 + (index % 60))).toString("hex"),
+    );
+    expect(new Set(given.map((hex) => hex.slice(0, 32))).size).toBe(given.length);
+    expect(given.some((hex) => hex.endsWith("0".repeat(16)))).toBe(false);
+    expect(given.map((hex) => hex.length / 2)).toEqual(given.map((_, index) => 16 + (index % 60)));
+  });
+});
+
 describe("secret list", () => {
   it("reads versions, newest first, and one bare secret", () => {
     expect(parseSecrets(`1:${old.value},2:${fresh.value}`)).toEqual({ secrets: [fresh, old], faults: [] });

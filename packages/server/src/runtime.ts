@@ -2,8 +2,24 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "@segno/core";
 import type { LogFields, Logger, RandomSource } from "./engine.js";
 
-/** The operating system's generator. */
-export const systemRandom: RandomSource = { bytes: (length) => randomBytes(length) };
+const poolBytes = 4_096;
+let pool: Uint8Array = new Uint8Array(0);
+let used = 0;
+
+/** The operating system's generator. Small wishes are met from a pool, each byte once and then wiped. */
+export const systemRandom: RandomSource = {
+  bytes(length) {
+    if (length > 64) return randomBytes(length);
+    if (used + length > pool.length) {
+      pool = crypto.getRandomValues(new Uint8Array(poolBytes));
+      used = 0;
+    }
+    const bytes = Uint8Array.from(pool.subarray(used, used + length));
+    pool.fill(0, used, used + length);
+    used += length;
+    return bytes;
+  },
+};
 
 const maxSequence = 0xfff;
 

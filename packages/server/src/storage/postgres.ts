@@ -4,12 +4,12 @@ import { cwd } from "node:process";
 import { pathToFileURL } from "node:url";
 import { SegnoError, systemClock } from "@segno/core";
 import { Kysely, PostgresDialect, type PostgresPool, sql } from "kysely";
-import type { SessionRow, Store } from "../engine.js";
+import type { AccountRow, SessionRow, Store } from "../engine.js";
 import { isRetryable } from "./faults.js";
+import { readAccountSql, readSessionSql } from "./hot-statements.js";
 import { migrate } from "./migrate.js";
 import { migrations } from "./migrations/index.js";
 import type { Schema } from "./schema.js";
-import { readSessionSql } from "./session-sql.js";
 import type { StoreContext, StoreSource } from "./source.js";
 import { insideTransaction, refuseInsideTransaction } from "./transaction-guard.js";
 
@@ -85,23 +85,23 @@ async function openPostgres(pool: PgPool, context: StoreContext = {}, end: () =>
     dialect: "postgres",
     db,
     transaction: (work) => retrying(() => db.transaction().execute((trx) => insideTransaction(pool, () => work(trx)))),
-    readSession: (tokenHash) => readSession(pool, tokenHash),
+    readSession: (tokenHash) => readOne<SessionRow>(pool, { ...sessionStatement, values: [tokenHash] }),
+    readAccount: (userId) => readOne<AccountRow>(pool, { ...accountStatement, values: [userId] }),
     ping: async () => void (await sql`select 1`.execute(db)),
     close: () => db.destroy(),
   };
 }
 
+const sessionStatement = { name: "segno_read_session", text: readSessionSql("$1") };
+const accountStatement = { name: "segno_read_account", text: readAccountSql("$1") };
+
 /** A named statement: parsed and planned once per connection. */
-async function readSession(pool: PgPool, tokenHash: string): Promise<SessionRow | undefined> {
+async function readOne<Row>(pool: PgPool, statement: PgStatement): Promise<Row | undefined> {
   refuseInsideTransaction(pool);
   const client = await pool.connect();
   try {
-    const { rows } = await client.query({
-      name: "segno_read_session",
-      text: readSessionSql("$1"),
-      values: [tokenHash],
-    });
-    return rows[0] as SessionRow | undefined;
+    const { rows } = await client.query(statement);
+    return rows[0] as Row | undefined;
   } finally {
     client.release();
   }

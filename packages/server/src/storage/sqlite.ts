@@ -4,11 +4,11 @@ import type { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { SegnoError, systemClock } from "@segno/core";
 import { Kysely, sql } from "kysely";
-import type { SessionRow, Store } from "../engine.js";
+import type { AccountRow, SessionRow, Store } from "../engine.js";
+import { readAccountSql, readSessionSql } from "./hot-statements.js";
 import { migrate } from "./migrate.js";
 import { migrations } from "./migrations/index.js";
 import type { Schema } from "./schema.js";
-import { readSessionSql } from "./session-sql.js";
 import type { StoreContext, StoreSource } from "./source.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
 import { insideTransaction } from "./transaction-guard.js";
@@ -45,11 +45,13 @@ async function openSqlite(file: string, options: SqliteOptions, context: StoreCo
   const reader = isMemory ? database : new Database(file, { readOnly: true });
   if (!isMemory) reader.exec("pragma busy_timeout = 5000");
   const session = reader.prepare(readSessionSql("?"));
+  const account = reader.prepare(readAccountSql("?"));
   return {
     dialect: "sqlite",
     db,
     transaction: (work) => db.transaction().execute((trx) => insideTransaction(database, () => work(trx))),
     readSession: (tokenHash) => session.get(tokenHash) as SessionRow | undefined,
+    readAccount: (userId) => account.get(userId) as AccountRow | undefined,
     ping: async () => void (await sql`select 1`.execute(db)),
     close: async () => {
       if (!isMemory && reader.isOpen) reader.close();

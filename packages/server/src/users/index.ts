@@ -3,7 +3,7 @@ export { createUser, type NewUser, newUserHandle } from "./create-user.js";
 export { deleteUser } from "./delete-user.js";
 export { displayNameSchema } from "./display-name.js";
 export { normalizeEmail } from "./normalize-email.js";
-export { presentUser, type User } from "./present-user.js";
+export { presentAccount, presentUser, type User } from "./present-user.js";
 export { type ProvenEmail, type ProveEmailInput, proveEmail } from "./prove-email.js";
 export { findUserByEmail, hasUnprovenClaimant, readUser, verifiedEmailOf } from "./read-user.js";
 export { renameUser } from "./rename-user.js";

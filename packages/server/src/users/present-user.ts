@@ -1,4 +1,4 @@
-import type { Db, Engine } from "../engine.js";
+import type { AccountRow, Db, Engine } from "../engine.js";
 import { selectIdentifiers, type UserRow } from "./store.js";
 
 /** A user as the API shows it. */
@@ -18,11 +18,17 @@ export interface User {
 export async function presentUser(engine: Engine, db: Db, row: UserRow): Promise<User> {
   const identifiers = await selectIdentifiers(db, row.id);
   const shown = identifiers.find((identifier) => identifier.verified_at !== null) ?? identifiers[0];
+  const account = { ...row, email: shown?.value ?? null, email_verified_at: shown?.verified_at ?? null };
+  return presentAccount(engine, account);
+}
+
+/** The same of a row that brought its address along. */
+export function presentAccount(engine: Engine, row: AccountRow): User {
   return {
     id: row.id,
     displayName: row.display_name,
-    email: shown?.value ?? null,
-    emailVerified: shown !== undefined && shown.verified_at !== null,
+    email: row.email,
+    emailVerified: row.email_verified_at !== null,
     status: row.status === "suspended" ? "suspended" : "active",
     createdAt: new Date(row.created_at).toISOString(),
     missing: engine.config.progressiveDetails.filter((detail) => detail === "displayName" && row.display_name === null),
