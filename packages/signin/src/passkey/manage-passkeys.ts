@@ -22,7 +22,7 @@ export async function addPasskey(
 /** Removes a passkey here and, where the browser can be told, from its list. Errors: `last_factor`, `insufficient_user_authentication`. */
 export async function removePasskey(client: SegnoClient, passkey: PasskeyView, rpId: string): Promise<Result<void>> {
   const result = await client.passkeys.remove(passkey.id);
-  if (result.error === null) await signalUnknownPasskey(rpId, passkey.id);
+  if (result.error === null) await signalUnknownPasskey(rpId, passkey.credentialId);
   return result;
 }
 

@@ -48,9 +48,17 @@ it("keeps the browser's list in step, and shrugs where it refuses", async () => 
     Object.assign(() => undefined, { signalAllAcceptedCredentials, signalCurrentUserDetails, signalUnknownCredential }),
   );
   const service = createServiceTable(signedInAs("ada"));
-  const passkey = { id: "p1", name: "Phone", createdAt: "", lastUsedAt: null, backedUp: true, transports: [] };
+  const passkey = {
+    id: "a-row",
+    credentialId: "p1",
+    name: "Phone",
+    createdAt: "",
+    lastUsedAt: null,
+    backedUp: true,
+    transports: [],
+  };
   service.reply("/v1/passkeys", { passkeys: [passkey], rpId: "app.example.com", userHandle: "dQ" });
-  service.reply("/v1/passkeys/p1", () => new Response(null, { status: 204 }));
+  service.reply("/v1/passkeys/a-row", () => new Response(null, { status: 204 }));
   expect((await listPasskeys(service.client)).error).toBeNull();
   const owner = { rpId: "app.example.com", userId: "dQ" };
   expect(signalAllAcceptedCredentials).toHaveBeenCalledWith({ ...owner, allAcceptedCredentialIds: ["p1"] });

@@ -28,7 +28,7 @@ export async function signalUnknownPasskey(rpId: string, credentialId: string): 
 /** Tells the browser which passkeys and which names are current. Does nothing where the browser has no signal API. */
 export async function signalPasskeys(list: PasskeyList, user?: User | null): Promise<void> {
   const { rpId, userHandle: userId } = list;
-  const allAcceptedCredentialIds = list.passkeys.map((passkey) => passkey.id);
+  const allAcceptedCredentialIds = list.passkeys.map((passkey) => passkey.credentialId);
   await quietly(() => signalApi().signalAllAcceptedCredentials?.({ rpId, userId, allAcceptedCredentialIds }));
   const name = user?.email ?? user?.displayName;
   if (!name) return;

@@ -17,6 +17,7 @@ const optionsAnswer = { 200: { description: "Options for `navigator.credentials`
 const signedInAnswer = { 200: { description: "Signed in.", schema: signedInSchema } };
 const passkeySchema = v.object({
   id: v.string(),
+  credentialId: v.string(),
   name: v.string(),
   createdAt: v.string(),
   lastUsedAt: v.nullable(v.string()),
