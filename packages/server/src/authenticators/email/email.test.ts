@@ -206,7 +206,7 @@ describe("email sign-in", () => {
     await site.queue.drain();
     expect(site.mail.messages).toHaveLength(0);
   });
-  it("R138: no address, code or link in any event or in the attempts and limits tables", async () => {
+  it("R101: no address, code or link in any event or in the attempts and limits tables", async () => {
     const site = await open({ rateLimit: true });
     const { browser, attemptId, message } = await start(site, "secret.person@example.com", undefined, {
       displayName: "Zaphod",

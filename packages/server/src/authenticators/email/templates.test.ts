@@ -111,7 +111,7 @@ describe("pages", () => {
 
 describe("codes", () => {
   it("are spread evenly over six digits and follow from the link alone", () => {
-    const buckets = new Array<number>(10).fill(0);
+    const buckets = Array.from({ length: 10 }, () => 0);
     for (let index = 0; index < 20_000; index += 1) {
       const code = codeOf(`link ${index}`);
       expect(code).toMatch(/^\d{6}$/);

@@ -1,5 +1,7 @@
 import { SegnoError } from "@segno/core";
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 /** A ceremony that did not hold. `reason` is for the server alone. */
 export function rejected(reason: string, cause?: unknown): SegnoError {
   return new SegnoError("passkey_rejected", "The passkey response was not accepted.", {
@@ -21,7 +23,7 @@ export function isCanonical(text: string): boolean {
 export function checkClientData(clientDataJSON: string): void {
   let data: unknown;
   try {
-    data = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(clientDataJSON, "base64url")));
+    data = JSON.parse(utf8.decode(Buffer.from(clientDataJSON, "base64url")));
   } catch (cause) {
     throw rejected("client_data", cause);
   }
