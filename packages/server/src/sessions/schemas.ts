@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
 /** The wire shape of `SessionView`, for the OpenAPI document. */
-export const sessionView = v.object({
+export const sessionView: v.GenericSchema = v.object({
   id: v.string(),
   userId: v.string(),
   current: v.boolean(),

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
 /** The wire shape of `Tokens`. */
-export const tokensSchema = v.object({
+export const tokensSchema: v.GenericSchema = v.object({
   accessToken: v.string(),
   tokenType: v.picklist(["Bearer", "DPoP"]),
   expiresInSeconds: v.number(),
@@ -11,7 +11,7 @@ export const tokensSchema = v.object({
 });
 
 /** RFC 6749 section 5.1. */
-export const tokenAnswerSchema = v.object({
+export const tokenAnswerSchema: v.GenericSchema = v.object({
   access_token: v.string(),
   token_type: v.picklist(["Bearer", "DPoP"]),
   expires_in: v.number(),

@@ -10,8 +10,28 @@ const base64Url = (maxLength: number) => v.pipe(v.string(), v.maxLength(maxLengt
 const credentialId = base64Url(1364);
 const clientDataJSON = base64Url(8192);
 
+/** What we read of a `RegistrationResponseJSON`. */
+export interface RegistrationResponse {
+  id: string;
+  rawId: string;
+  type: "public-key";
+  response: { clientDataJSON: string; attestationObject: string; transports?: string[] | undefined };
+}
+/** What we read of an `AuthenticationResponseJSON`. */
+export interface AssertionResponse {
+  id: string;
+  rawId: string;
+  type: "public-key";
+  response: {
+    clientDataJSON: string;
+    authenticatorData: string;
+    signature: string;
+    userHandle?: string | null | undefined;
+  };
+}
+
 /** `RegistrationResponseJSON`. Members we do not read may be there: browsers add some. */
-export const registrationSchema = v.looseObject({
+export const registrationSchema: v.GenericSchema<unknown, RegistrationResponse> = v.looseObject({
   id: credentialId,
   rawId: credentialId,
   type: v.literal("public-key"),
@@ -22,7 +42,7 @@ export const registrationSchema = v.looseObject({
   }),
 });
 /** `AuthenticationResponseJSON`. */
-export const assertionSchema = v.looseObject({
+export const assertionSchema: v.GenericSchema<unknown, AssertionResponse> = v.looseObject({
   id: credentialId,
   rawId: credentialId,
   type: v.literal("public-key"),
@@ -33,8 +53,6 @@ export const assertionSchema = v.looseObject({
     userHandle: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(88), v.regex(/^[A-Za-z0-9_-]*$/)))),
   }),
 });
-export type RegistrationResponse = v.InferOutput<typeof registrationSchema>;
-export type AssertionResponse = v.InferOutput<typeof assertionSchema>;
 
 interface Descriptor {
   readonly id: string;
