@@ -1,7 +1,8 @@
-import { SegnoError } from "@segno/core";
+import { type Authentication, SegnoError } from "@segno/core";
 import * as v from "valibot";
 import type { Engine } from "../engine.js";
 import { defineRoute, type Route } from "../http/route.js";
+import { authenticateAccessToken } from "./authenticate-access-token.js";
 import { authenticateIntrospectionClient, requirePublicClient } from "./authenticate-client.js";
 import { checkDpopHeader } from "./check-dpop-proof.js";
 import { introspectToken } from "./introspect-token.js";
@@ -75,20 +76,34 @@ function introspect(engine: Engine): Route {
     answers: {
       200: { description: "`active`, and the claims when it is true.", schema: v.looseObject({ active: v.boolean() }) },
     },
-    handle: async ({ request, body, auth }) => {
+    handle: async ({ request, body }) => {
       const client = authenticateIntrospectionClient(engine.config, {
         authorization: request.headers.get("authorization"),
         clientId: body.client_id,
         clientSecret: body.client_secret,
       });
       if (client !== undefined) return { json: await introspectToken(engine, body.token) };
-      // by access token in the header only: a cookie would make this callable from anywhere
-      if (auth.status === "authenticated" && auth.via === "access_token") {
-        return { json: await introspectToken(engine, body.token, auth.sessionId) };
-      }
+      const caller = await callerByToken(engine, request);
+      if (caller !== undefined) return { json: await introspectToken(engine, body.token, caller.sessionId) };
       throw new SegnoError("invalid_client");
     },
   });
+}
+
+/** Whose access token is in the header. Never the cookie: it would make this callable from any site. */
+async function callerByToken(engine: Engine, request: Request): Promise<Authentication | undefined> {
+  const [, scheme = "", token = ""] =
+    /^(bearer|dpop) +([\w.~+/=-]+) *$/i.exec(request.headers.get("authorization") ?? "") ?? [];
+  if (token === "") return undefined;
+  const state = await authenticateAccessToken(engine, {
+    scheme: scheme.toLowerCase() === "dpop" ? "DPoP" : "Bearer",
+    token,
+    proof: request.headers.get("dpop"),
+    method: request.method,
+    url: request.url,
+    fresh: true,
+  });
+  return state.status === "authenticated" ? state : undefined;
 }
 
 function revoke(engine: Engine): Route {
