@@ -1,6 +1,7 @@
 import { type Bench, type Row, tableHead, toJson, toTableLine } from "./report.ts";
 import { passkeyBench, refreshBench, tokenIssueBench } from "./rows/engine.ts";
 import { requireAccessTokenBench, requireAuthBench, sessionCookieBench, sessionHttpBench } from "./rows/express.ts";
+import { growthBench } from "./rows/growth.ts";
 import { importTimeBench } from "./rows/import-time.ts";
 import { introspectionBench, refreshHttpBench } from "./rows/oauth.ts";
 import { tokenCheckBenches } from "./rows/token-check.ts";
@@ -19,6 +20,7 @@ const benches: readonly Bench[] = [
   passkeyBench,
   weightBench,
   importTimeBench,
+  growthBench,
 ];
 
 const flags = new Set(process.argv.slice(2).filter((text) => text.startsWith("--")));

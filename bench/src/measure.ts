@@ -12,7 +12,7 @@ export interface Rounds {
   readonly prepare?: (round: number) => void;
 }
 
-/** Microseconds an item, one value a round, by candidate. */
+/** Microseconds an item, one value a round, by candidate; CPU time of the process under `name + " cpu"`. */
 export type Timings = ReadonlyMap<string, readonly number[]>;
 
 /**
@@ -20,17 +20,23 @@ export type Timings = ReadonlyMap<string, readonly number[]>;
  * The first `warmup` rounds are dropped.
  */
 export async function interleave(candidates: readonly Candidate[], options: Rounds): Promise<Timings> {
-  const timings = new Map(candidates.map(({ name }) => [name, [] as number[]]));
+  const timings = new Map(
+    candidates.flatMap(({ name }) => [[name, [] as number[]] as const, [`${name} cpu`, [] as number[]] as const]),
+  );
   const warmup = options.warmup ?? 2;
   for (let round = 0; round < options.rounds + warmup; round += 1) {
     options.prepare?.(round);
     for (let turn = 0; turn < candidates.length; turn += 1) {
       const candidate = candidates[(round + turn) % candidates.length];
       if (candidate === undefined) continue;
+      const cpuBefore = process.cpuUsage();
       const started = performance.now();
       await candidate.run(round);
       const tookUs = ((performance.now() - started) * 1000) / options.items;
-      if (round >= warmup) timings.get(candidate.name)?.push(tookUs);
+      const cpu = process.cpuUsage(cpuBefore);
+      if (round < warmup) continue;
+      timings.get(candidate.name)?.push(tookUs);
+      timings.get(`${candidate.name} cpu`)?.push((cpu.user + cpu.system) / options.items);
     }
   }
   return timings;
