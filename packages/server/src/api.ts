@@ -2,14 +2,8 @@ import type { HeaderSource } from "@segno/core";
 import type { Running } from "./composition.js";
 import type { Actor } from "./engine.js";
 import { cookieNames, readCookie, readHeader } from "./http/index.js";
-import {
-  type CurrentSession,
-  listLiveSessions,
-  presentSession,
-  readCurrentSession,
-  revokeSession,
-  type SessionView,
-} from "./sessions/index.js";
+import { listLiveSessions, presentSession, revokeSession, type SessionView } from "./sessions/index.js";
+import { type CurrentSession, readCurrentSession } from "./sessions/read-current-session.js";
 import { deleteUser, presentUser, readUser, resumeUser, suspendUser, type User } from "./users/index.js";
 
 /** The verbs an application calls in process. They act as the application: whether the caller may is its decision. */

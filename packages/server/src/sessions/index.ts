@@ -3,7 +3,6 @@ export { createSession, type NewSession, type OpenedSession } from "./create-ses
 export { deviceNameOf } from "./device-name.js";
 export { presentSession, type SessionView } from "./present-session.js";
 export { raiseSession } from "./raise-session.js";
-export { type CurrentSession, readCurrentSession } from "./read-current-session.js";
 export { revokeSession, revokeSessionsOfUser } from "./revoke-session.js";
 export { sessionCookieSeconds } from "./session-life.js";
 export { forgetSession, isKnownLive, livenessCacheMs, rememberLive } from "./session-watch.js";
