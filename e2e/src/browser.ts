@@ -33,6 +33,7 @@ export interface Device {
   readonly context: BrowserContext;
   readonly page: Page;
   readonly cdp: CDPSession;
+  readonly authenticatorId: string;
   /** Every request the page sent to the engine, oldest first. */
   readonly requests: string[];
 }
@@ -58,8 +59,8 @@ export async function openDevice(browser: Browser, options: DeviceOptions): Prom
     if (pathname.startsWith("/api/auth")) requests.push(`${request.method()} ${pathname.slice("/api/auth".length)}`);
   });
   const cdp = await context.newCDPSession(page);
-  if (options.hasPasskeys !== false) await addAuthenticator(cdp);
-  return { context, page, cdp, requests };
+  const authenticatorId = options.hasPasskeys === false ? "" : await addAuthenticator(cdp);
+  return { context, page, cdp, authenticatorId, requests };
 }
 
 export async function addAuthenticator(cdp: CDPSession): Promise<string> {

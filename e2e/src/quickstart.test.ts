@@ -31,6 +31,8 @@ describe("passkeys", () => {
     const { page } = await device();
     await signUpWithPasskey(page, "button@example.com");
     await signOut(page);
+    // Without this the virtual authenticator would answer the autofill prompt before anybody could click.
+    await page.route("**/v1/passkeys/sign-in/options", (route) => route.abort(), { times: 1 });
     await page.goto("/sign-in");
     await page.getByRole("button", { name: "Sign in with a passkey" }).click();
     await page.getByRole("heading", { name: "Security" }).waitFor();
@@ -38,13 +40,12 @@ describe("passkeys", () => {
   });
 
   it("signs in by autofill without any click", async () => {
-    const { page, cdp } = await device();
+    const { page } = await device();
     await signUpWithPasskey(page, "autofill@example.com");
     await signOut(page);
     await page.goto("/sign-in");
     await page.getByRole("heading", { name: "Security" }).waitFor();
     expect(page.url()).toContain("/account");
-    await cdp.detach();
   });
 
   it("adds a second passkey, removes one, and keeps the last way to sign in", async () => {
@@ -53,8 +54,6 @@ describe("passkeys", () => {
     const passkeys = page.getByRole("region", { name: "Passkeys" });
     await passkeys.getByRole("button", { name: /^Remove / }).click();
     await passkeys.getByText("This is your last way to sign in").waitFor();
-    const { code } = await newestMail(page, "remove@example.com");
-    expect(code).toHaveLength(6);
     // Another authenticator, as another device would be.
     await cdp.send("WebAuthn.addVirtualAuthenticator", {
       options: {
@@ -127,6 +126,7 @@ describe("email", () => {
     await elsewhere.page.getByText(code).waitFor();
     const session = await elsewhere.page.request.get("/api/auth/v1/session");
     expect(await session.json()).toEqual({ session: null, user: null });
+    await here.page.bringToFront();
     await typeCode(here.page, code);
     await here.page.getByRole("heading", { name: "Security" }).waitFor();
   });

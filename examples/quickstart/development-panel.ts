@@ -1,3 +1,4 @@
+import type { SegnoEvent } from "@segno/core";
 import type { Segno } from "@segno/server";
 import express, { type Request, type RequestHandler, type Router } from "express";
 import { skipMinutes, skippedMinutes } from "./segno.ts";
@@ -8,6 +9,11 @@ import { skipMinutes, skippedMinutes } from "./segno.ts";
  */
 export function developmentPanel(segno: Segno): Router {
   const router = express.Router();
+  const recent: SegnoEvent[] = [];
+  segno.on("*", (event) => {
+    recent.push(event);
+    if (recent.length > 50) recent.shift();
+  });
   router.use(onlyHere, express.json());
 
   router.get("/state", (_request, response) => {
@@ -16,10 +22,11 @@ export function developmentPanel(segno: Segno): Router {
 
   router.get("/events", (request, response) => {
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-    const stop = segno.on("*", (event) => {
+    const send = (event: SegnoEvent) => {
       response.write(`data: ${JSON.stringify(event)}\n\n`);
-    });
-    response.write(": the live event tail\n\n");
+    };
+    recent.forEach(send);
+    const stop = segno.on("*", send);
     request.on("close", stop);
   });
 

@@ -6,7 +6,7 @@ import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
 import "./quickstart.css";
 
-const client = createSegnoClient();
+const client = createSegnoClient({ dpop: true });
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");
 createRoot(root).render(

@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { Link } from "../navigation.tsx";
 
 export function Home(): ReactNode {
-  const { user } = useUser();
+  const user = useUser();
   return (
     <>
       <h1>{user === null ? "Hello" : `Hello, ${user.displayName ?? "you"}`}</h1>

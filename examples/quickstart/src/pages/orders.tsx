@@ -22,10 +22,10 @@ export function Orders({ client }: { client: SegnoClient }): ReactNode {
   };
 
   // The server asks for a fresh passkey; useStepUp shows the prompt and sends the request again.
-  const transfer = useStepUp(() => fetch("/api/transfer", { method: "POST" }));
+  const stepUp = useStepUp();
   const pay = async () => {
-    const response = await transfer.run();
-    setNote(response?.ok ? "Paid, confirmed with your passkey." : "Not paid: a passkey is needed to confirm.");
+    const response = await stepUp.run(() => fetch("/api/transfer", { method: "POST" }));
+    setNote(response.ok ? "Paid, confirmed with your passkey." : "Not paid: a passkey is needed to confirm.");
   };
 
   return (
