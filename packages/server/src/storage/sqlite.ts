@@ -43,7 +43,8 @@ async function openSqlite(file: string, options: SqliteOptions, context: StoreCo
   await migrate(db, migrations, { dialect: "sqlite", nowMs: (context.clock ?? systemClock).nowMs() });
   // a second connection sees committed rows only, also while a transaction is open on the first
   const reader = isMemory ? database : new Database(file, { readOnly: true });
-  if (!isMemory) reader.exec("pragma busy_timeout = 5000");
+  // 16 MB of pages keep the upper levels of a large index at hand: half the cost of a check over a million sessions
+  if (!isMemory) reader.exec("pragma busy_timeout = 5000; pragma cache_size = -16000");
   const session = reader.prepare(readSessionSql("?"));
   const account = reader.prepare(readAccountSql("?"));
   return {
