@@ -58,7 +58,8 @@ function acceptsNode(version) {
 
 function installToolchain(isOwnNodeEnough) {
   const wanted = [`pnpm@${PNPM_VERSION}`];
-  if (!isOwnNodeEnough) {
+  const isOurs = process.execPath.startsWith(toolchain);
+  if (!isOwnNodeEnough || isOurs) {
     const name = NODE_PACKAGES[`${process.platform}-${process.arch}`];
     if (!name) {
       fail(
@@ -69,7 +70,8 @@ function installToolchain(isOwnNodeEnough) {
     wanted.push(`${name}@${NODE_VERSION}`);
   }
   const stamp = join(toolchain, "installed.json");
-  if (readOr(stamp, "") === JSON.stringify(wanted) && existsSync(join(root, pnpm))) return;
+  const installed = JSON.parse(readOr(stamp, "[]"));
+  if (wanted.every((name) => installed.includes(name)) && existsSync(join(root, pnpm))) return;
   say(
     isOwnNodeEnough
       ? `Installing pnpm ${PNPM_VERSION} into .toolchain (once) ...`

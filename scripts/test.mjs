@@ -27,21 +27,29 @@ try {
   say(
     "npm test: builds the packages, starts a throw-away PostgreSQL where one is installed, runs every unit, contract and handler test.",
   );
-  await build();
+  const isBuilt = await build();
   const env = await peers();
   say("[3/3] tests");
   const code = await runVitest(process.argv.slice(2), env);
   summarise(code);
-  end(code);
+  if (!isBuilt) say("NOT good: a package does not build, see above");
+  end(code === 0 && !isBuilt ? 1 : code);
 } catch (error) {
   console.error(`\nsegno: ${error.message}`);
   end(1);
 }
 
+/** Most tests run against source, so they still say something when a package does not build. */
 async function build() {
   const since = performance.now();
-  const built = await buildPackages();
-  say(`[1/3] packages: ${built === 0 ? "up to date" : `${built} built in ${seconds(since)}`}`);
+  try {
+    const built = await buildPackages();
+    say(`[1/3] packages: ${built === 0 ? "up to date" : `${built} built in ${seconds(since)}`}`);
+    return true;
+  } catch (error) {
+    console.error(`segno: ${error.message}`);
+    return false;
+  }
 }
 
 /** Starts what the tests talk to, and says what is missing. */
