@@ -65,10 +65,9 @@ export function createRouteCookies(
   const cookies: RouteCookies = {
     existingBrowser: () => browser,
     browser() {
-      if (browser === undefined) {
-        browser = encodeBase64Url(random.bytes(32));
-        put(names.browser, browser, browserSeconds);
-      }
+      browser ??= encodeBase64Url(random.bytes(32));
+      // renewed each time: it must outlive the attempt that begins now
+      put(names.browser, browser, browserSeconds);
       return browser;
     },
     sessionToken: () => (typeof session === "string" ? session : undefined),

@@ -21,7 +21,7 @@ export interface RouteContext<Body = undefined> {
 }
 
 export interface RouteCookies {
-  /** The browser handle of the tx cookie, made and set on the first call when absent. */
+  /** The browser handle of the tx cookie, made when absent; set anew, so that it outlives what begins now. */
   browser(): string;
   /** The browser handle if the request carried one. */
   existingBrowser(): string | undefined;

@@ -1,3 +1,4 @@
+import { createDpopProof, generateDpopKeyPair, jwkThumbprint } from "@segno/core";
 import { createSoftwareAuthenticator, type TestBrowser } from "@segno/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { openSite, origin, type Site, type SiteOptions } from "../site.double.js";
@@ -182,6 +183,40 @@ describe("passkey sign-up and sign-in", () => {
     expect(answer).toMatchObject({ status: 409, body: { code: "passkey_exists" } });
     expect(await site.store.db.selectFrom("segno_users").selectAll().execute()).toHaveLength(1);
   });
+  it("an attempt begun in the last minute of the browser handle's day can be finished", async () => {
+    const site = await open();
+    const browser = site.browser();
+    await signUp(browser);
+    site.clock.advance({ seconds: 86_390 });
+    const { body: options } = await browser.call<Request>("/v1/passkeys/sign-in/options", {});
+    site.clock.advance({ seconds: 60 });
+    const response = await browser.authenticator.get(options.publicKey);
+    const answer = await browser.call("/v1/passkeys/sign-in/verify", { attemptId: options.attemptId, response });
+    expect(answer.status).toBe(200);
+  });
+  it("token mode: tokens are bound to the key of the proof; a bad proof gives none and spends nothing", async () => {
+    const site = await open();
+    const browser = site.browser();
+    const { body: options } = await browser.call<Creation>("/v1/passkeys/sign-up/options", {});
+    const response = await browser.authenticator.create(options.publicKey);
+    const path = "/v1/passkeys/sign-up/verify";
+    const input = { attemptId: options.attemptId, response, mode: "token" };
+    expect((await browser.call(path, input, { headers: { dpop: "nonsense" } })).body).toMatchObject({
+      code: "invalid_dpop_proof",
+    });
+    const key = await generateDpopKeyPair();
+    const url = `${origin}/api/auth${path}`;
+    const proof = await createDpopProof({ ...key, method: "POST", url, nowSeconds: site.clock.nowMs() / 1000 });
+    const answer = await browser.call<{ tokens: { tokenType: string; accessToken: string } }>(path, input, {
+      headers: { dpop: proof },
+    });
+    expect(answer.body.tokens.tokenType).toBe("DPoP");
+    expect(answer.headers.getSetCookie().join()).not.toContain("segno.sid");
+    const claims = JSON.parse(
+      Buffer.from(answer.body.tokens.accessToken.split(".")[1] ?? "", "base64url").toString(),
+    ) as { cnf: object };
+    expect(claims.cnf).toEqual({ jkt: await jwkThumbprint(key.publicJwk) });
+  });
   it("closed sign-up and switched-off passkeys", async () => {
     const closed = await open({ signIn: { signUp: false } });
     expect((await closed.browser().call("/v1/passkeys/sign-up/options", {})).body).toMatchObject({
@@ -231,6 +266,31 @@ describe("step-up and recent authentication", () => {
     const input = { attemptId: options.attemptId, response: foreign };
     expect((await eve.call("/v1/passkeys/step-up/verify", input)).body).toMatchObject({ code: "passkey_unknown" });
     expect((await site.browser().call("/v1/passkeys/step-up/options", {})).status).toBe(401);
+  });
+  it("raises a session held by access token, and its tokens with it", async () => {
+    const site = await open();
+    const browser = site.browser();
+    const { body: up } = await browser.call<Creation>("/v1/passkeys/sign-up/options", {});
+    const created = await browser.call<SignedIn & { tokens: { accessToken: string } }>("/v1/passkeys/sign-up/verify", {
+      attemptId: up.attemptId,
+      response: await browser.authenticator.create(up.publicKey),
+      mode: "token",
+    });
+    const bearer = { headers: { authorization: `Bearer ${created.body.tokens.accessToken}` } };
+    site.clock.advance({ seconds: 200 });
+    const { body: options } = await browser.call<Request>("/v1/passkeys/step-up/options", {}, bearer);
+    const response = await browser.authenticator.get(options.publicKey);
+    const raised = await browser.call<{ tokens: { accessToken: string } }>(
+      "/v1/passkeys/step-up/verify",
+      { attemptId: options.attemptId, response },
+      bearer,
+    );
+    expect(raised.status).toBe(200);
+    expect(raised.headers.getSetCookie().join()).not.toContain("segno.sid");
+    const claims = JSON.parse(
+      Buffer.from(raised.body.tokens.accessToken.split(".")[1] ?? "", "base64url").toString(),
+    ) as { auth_time: number };
+    expect(claims.auth_time).toBe(Math.floor(site.clock.nowMs() / 1000));
   });
   it("T-105: changing factors needs a recent proof at the enrolled assurance, and says which", async () => {
     const site = await open();
