@@ -111,12 +111,17 @@ async function then<T>(pending: Promise<Result<T>>, effect: (data: T) => void | 
 export function createRoutes(send: Send, effects: RouteEffects): Routes {
   const call = <T>(method: RequestSpec["method"], path: string, body?: unknown): Promise<Result<T>> =>
     send<T>({ method, path, body, ...effects.credentials });
-  const signIn = (path: string, input: object): Promise<Result<SignedIn>> =>
-    then(
-      send<SignedIn>({ method: "POST", path, body: { ...input, ...effects.mode }, ...effects.proof(path) }),
+  const attempt = <T>(path: string, body: object): Promise<Result<T>> =>
+    send<T>({ method: "POST", path, body, isAttempt: true, ...effects.credentials });
+  const open = <T>(path: string, body: object): Promise<Result<T>> =>
+    send<T>({ method: "POST", path, body, isAttempt: true });
+  const signIn = (path: string, input: object): Promise<Result<SignedIn>> => {
+    const body = { ...input, ...effects.mode };
+    return then(
+      send<SignedIn>({ method: "POST", path, body, isAttempt: true, ...effects.proof(path) }),
       effects.signedIn,
     );
-  const open = <T>(path: string, body: object): Promise<Result<T>> => send<T>({ method: "POST", path, body });
+  };
   const id = encodeURIComponent;
   return {
     email: {
@@ -128,11 +133,11 @@ export function createRoutes(send: Send, effects: RouteEffects): Routes {
       signUpVerify: (input) => signIn("/v1/passkeys/sign-up/verify", input),
       signInOptions: () => open("/v1/passkeys/sign-in/options", {}),
       signInVerify: (input) => signIn("/v1/passkeys/sign-in/verify", input),
-      stepUpOptions: () => call("POST", "/v1/passkeys/step-up/options", {}),
+      stepUpOptions: () => attempt("/v1/passkeys/step-up/options", {}),
       stepUpVerify: (input) =>
-        then(call<SignedIn>("POST", "/v1/passkeys/step-up/verify", { ...input, ...effects.mode }), effects.signedIn),
-      addOptions: () => call("POST", "/v1/passkeys/add/options", {}),
-      addVerify: (input) => call("POST", "/v1/passkeys/add/verify", input),
+        then(attempt<SignedIn>("/v1/passkeys/step-up/verify", { ...input, ...effects.mode }), effects.signedIn),
+      addOptions: () => attempt("/v1/passkeys/add/options", {}),
+      addVerify: (input) => attempt("/v1/passkeys/add/verify", input),
       list: () => call("GET", "/v1/passkeys"),
       rename: (passkey, input) => call("PATCH", `/v1/passkeys/${id(passkey)}`, input),
       remove: (passkey) => call("DELETE", `/v1/passkeys/${id(passkey)}`),
@@ -154,8 +159,8 @@ export function createRoutes(send: Send, effects: RouteEffects): Routes {
       get: () => then(call<User>("GET", "/v1/user"), effects.userChanged),
       update: (input) => then(call<User>("PATCH", "/v1/user", input), effects.userChanged),
       delete: () => then(call<void>("DELETE", "/v1/user"), effects.signedOut),
-      startEmail: (input) => call("POST", "/v1/user/email/start", input),
-      verifyEmail: (input) => then(call<User>("POST", "/v1/user/email/verify", input), effects.userChanged),
+      startEmail: (input) => attempt("/v1/user/email/start", input),
+      verifyEmail: (input) => then(attempt<User>("/v1/user/email/verify", input), effects.userChanged),
     },
   };
 }

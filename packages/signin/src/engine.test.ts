@@ -1,0 +1,75 @@
+import type { JsonObject } from "@segno/client";
+import { createInMemoryClient, createTestSegno, type TestBrowser, type TestSegno } from "@segno/testing";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { addPasskey, createSignIn, createStepUp, listPasskeys, type PasskeyBrowser, removePasskey } from "./index.js";
+
+let test: TestSegno;
+beforeEach(async () => {
+  test = await createTestSegno();
+});
+afterEach(() => test.close());
+
+function passkeysOf({ authenticator }: TestBrowser): PasskeyBrowser {
+  type Create = Parameters<typeof authenticator.create>[0];
+  type Get = Parameters<typeof authenticator.get>[0];
+  return {
+    support: async () => ({ canUse: true, canAutofill: false }),
+    create: async (publicKey: JsonObject) => ({ ...(await authenticator.create(publicKey as unknown as Create)) }),
+    get: async (publicKey: JsonObject) => ({ ...(await authenticator.get(publicKey as unknown as Get)) }),
+    cancel: () => undefined,
+  };
+}
+
+it("signs up with a passkey, out, and in again", async () => {
+  const { client, browser: device } = createInMemoryClient(test.segno);
+  const flow = createSignIn(client, { browser: passkeysOf(device), autofill: false });
+  await flow.actions.start();
+  flow.actions.edit({ displayName: "Ada" });
+  await flow.actions.signUpWithPasskey();
+  expect(flow.getState()).toMatchObject({ status: "signed_in", isNewUser: true, user: { displayName: "Ada" } });
+  await client.signOut();
+  await flow.actions.start();
+  await flow.actions.signInWithPasskey();
+  expect(flow.getState()).toMatchObject({ status: "signed_in", isNewUser: false });
+  expect(client.session.get().session?.acr).toBe("phr");
+});
+
+it("signs in by mail after a wrong code", async () => {
+  const { client, browser: device } = createInMemoryClient(test.segno);
+  const flow = createSignIn(client, { browser: passkeysOf(device), autofill: false });
+  await flow.actions.start();
+  flow.actions.edit({ email: "ada@example.com" });
+  await flow.actions.sendEmail();
+  const code = await test.mail.nextCode("ada@example.com");
+  const wrong = code.replace(/^./, (first) => (first === "1" ? "2" : "1"));
+  await flow.actions.submitCode(wrong);
+  expect(flow.getState()).toMatchObject({ status: "awaiting_code", error: { code: "wrong_code" } });
+  await flow.actions.submitCode(code);
+  expect(flow.getState()).toMatchObject({ status: "signed_in", isNewUser: true });
+});
+
+it("adds, renames and removes passkeys, stepping up when the last proof is old", async () => {
+  const { client, browser: device } = createInMemoryClient(test.segno);
+  const browser = passkeysOf(device);
+  const flow = createSignIn(client, { browser, autofill: false });
+  await flow.actions.start();
+  flow.actions.edit({ email: "ada@example.com" });
+  await flow.actions.sendEmail();
+  await flow.actions.submitCode(await test.mail.nextCode("ada@example.com"));
+  const added = await addPasskey(client, { name: "Phone", browser });
+  expect(added.data?.name).toBe("Phone");
+  test.clock.advance({ minutes: 11 });
+  const stepUp = createStepUp(client, { browser });
+  const { data: list } = await listPasskeys(client);
+  const phone = list?.passkeys[0];
+  if (!list || !phone) throw new Error("no passkey was listed");
+  expect((await removePasskey(client, phone, list.rpId)).error).toMatchObject({
+    code: "insufficient_user_authentication",
+    stepUp: { acr: "phr", maxAgeSeconds: 600 },
+  });
+  const removal = stepUp.actions.run(() => removePasskey(client, phone, list.rpId));
+  while (stepUp.getState().status !== "required") await new Promise((resolve) => setImmediate(resolve));
+  await stepUp.actions.confirmWithPasskey();
+  expect((await removal).error).toBeNull();
+  expect((await listPasskeys(client)).data?.passkeys).toEqual([]);
+});
