@@ -70,6 +70,17 @@ describe("session", () => {
     expect(two.session.get().status).toBe("signed_out");
   });
 
+  it("ignores late news of the end of a session that is not the current one", async () => {
+    const service = createServiceDouble();
+    const channel = createTabs().openChannel();
+    const tab = openTab(service, { openChannel: () => channel, initialSession: snapshotOf("ada") });
+    tab.session.subscribe(() => undefined);
+    channel.onmessage?.({ data: { kind: "session", snapshot: null, from: "bob|sid-bob" } });
+    expect(tab.session.get().user?.id).toBe("ada");
+    channel.onmessage?.({ data: { kind: "session", snapshot: null, from: "ada|sid-ada" } });
+    expect(tab.session.get().status).toBe("signed_out");
+  });
+
   it("says that it is still signed in when the sign-out did not arrive", async () => {
     const service = createServiceDouble();
     const client = openTab(service, { initialSession: snapshotOf("ada") });

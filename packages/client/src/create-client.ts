@@ -71,8 +71,10 @@ export function createSegnoClient(options: SegnoClientOptions = {}): SegnoClient
 
   const tabs = connectTabs(() => (options.openChannel ?? openChannel)(scopeName), {
     session: (snapshot, from) => {
-      // Cookies and shared storage change for all tabs at once; otherwise only the same session is concerned.
-      if (mode === "cookie" || storage.isShared || from === holderOf(session.get())) session.set(snapshot);
+      const isMine = from === holderOf(session.get());
+      // A sign-in changes cookies and shared storage for all tabs; a sign-out concerns only the session that ended.
+      const changesAll = snapshot !== null && (mode === "cookie" || storage.isShared);
+      if (isMine || changesAll) session.set(snapshot);
     },
     token: (key, token) => tokens.receive(key, token),
   });
