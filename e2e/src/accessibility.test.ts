@@ -48,7 +48,7 @@ describe("R064: keyboard only", () => {
     await page.goto("/");
     await tabTo(page, "Sign in");
     await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await page.getByRole("heading", { name: "Sign in", exact: true, level: 2 }).first().waitFor();
     await tabTo(page, "New here? Create an account");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Create an account" }).waitFor();

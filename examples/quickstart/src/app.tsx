@@ -33,7 +33,14 @@ export function App({ client }: { client: SegnoClient }): ReactNode {
 }
 
 function Page({ path, client }: { path: string; client: SegnoClient }): ReactNode {
-  if (path === "/sign-in") return <SignIn onSignedIn={() => navigate("/account")} />;
+  if (path === "/sign-in") {
+    return (
+      <>
+        <h1>Welcome</h1>
+        <SignIn onSignedIn={() => navigate("/account")} />
+      </>
+    );
+  }
   if (path === "/account") return <Account />;
   if (path === "/orders") return <Orders client={client} />;
   return <Home />;
