@@ -45,6 +45,14 @@ describe("createSegnoProxy", () => {
     expect(go("/account", { "next-action": "abc" }, "POST").passed).toBe(true);
   });
 
+  it("sends Next's own router to sign in, too", () => {
+    const { response } = go("/account", { accept: "*/*", "sec-fetch-mode": "cors", "next-url": "/" });
+    expect([response.status, response.headers.get("location")]).toEqual([
+      303,
+      "http://localhost:3000/sign-in?returnTo=%2Faccount",
+    ]);
+  });
+
   it("T-025: tells the page where it is, in words nobody outside can speak", () => {
     const spoofed = {
       ...page,

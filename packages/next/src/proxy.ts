@@ -44,7 +44,7 @@ export function createSegnoProxy(options: SegnoProxyOptions = {}): (request: Nex
     if (page === basePath || page.startsWith(`${basePath}/`) || page.startsWith("/.well-known/")) return pass();
     if (page === signInPath) return isNavigation(request) ? breakLoop(request, signInUrl, pass) : pass();
     if (!protect(page) || hasCredential(request.headers)) return pass();
-    if (isNavigation(request)) {
+    if (isNavigation(request) || isRouterFetch(request)) {
       const target = new URL(signInUrl, request.nextUrl);
       target.searchParams.set("returnTo", safeReturnTo(page + search, signInPath));
       return NextResponse.redirect(target, 303);
@@ -70,6 +70,11 @@ function hasCredential(headers: Headers): boolean {
     .split(";")
     .map((pair) => pair.slice(0, pair.indexOf("=")).replace(/^ /, ""));
   return names.includes("__Host-segno.sid") || names.includes("segno.sid");
+}
+
+/** Next's own router fetching a page: it follows a redirect to where the person should go. */
+function isRouterFetch({ method, headers }: NextRequest): boolean {
+  return method === "GET" && headers.has("next-url");
 }
 
 /** A person opening a page, as against a script calling an API. */
