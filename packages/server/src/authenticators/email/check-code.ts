@@ -3,6 +3,8 @@ import { type AttemptKey, type AttemptRow, countTry, maxTries } from "../../atte
 import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
 import { limitByAddress, limitByAll, limitByIp } from "../limits.js";
+import { pickLocale } from "./locale.js";
+import { wrongCodesMail } from "./mails.js";
 import { verifyRules } from "./rules.js";
 import { isRightCode } from "./secrets.js";
 
@@ -22,16 +24,20 @@ export async function checkCode(
   const attempt = await countTry(engine, engine.store.db, input.key);
   await limitByAddress(engine, attempt.identifier ?? attempt.id, verifyRules.address);
   if (isRightCode(engine, attempt, input.code)) return attempt;
-  if (attempt.tries >= maxTries) await alertGuessing(engine, context);
+  if (attempt.tries >= maxTries) await alertGuessing(engine, context, attempt);
   throw new SegnoError("wrong_code");
 }
 
-async function alertGuessing(engine: Engine, context: RouteContext<unknown>): Promise<void> {
-  await engine.store.transaction((trx) =>
-    engine.events.append(trx, "risk.alert", context.actor, {
-      kind: "code_guessing",
-      detail: "every try of an attempt was wrong",
-    }),
-  );
+/** Every try of an attempt was wrong: an alert for operators, a mail for whoever reads the mailbox. */
+async function alertGuessing(engine: Engine, context: RouteContext<unknown>, attempt: AttemptRow): Promise<void> {
+  const locale = pickLocale(context.request.headers.get("accept-language"));
+  const alert = { kind: "code_guessing", detail: "every try of an attempt was wrong" };
+  await engine.store.transaction(async (trx) => {
+    await engine.events.append(trx, "risk.alert", context.actor, alert);
+    if (attempt.identifier !== null) {
+      await engine.mail.enqueue(trx, wrongCodesMail(engine, { to: attempt.identifier, locale }));
+    }
+  });
   engine.events.nudge();
+  engine.mail.nudge();
 }

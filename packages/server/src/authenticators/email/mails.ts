@@ -55,6 +55,15 @@ export function addAddressMail(engine: Engine, input: To & { readonly code: stri
   });
 }
 
+/** Tells whoever reads a mailbox that its codes are being guessed (T-095). */
+export function wrongCodesMail(engine: Engine, input: To): MailMessage {
+  const text = texts[input.locale];
+  const app = appName(engine);
+  const { to, locale } = input;
+  const lines = [text.wrongCodes(app)];
+  return layOutMail({ to, locale, subject: text.wrongCodesSubject(app), lines, closing: text.wrongCodesClosing });
+}
+
 /** Tells the owner of an account about a changed factor. */
 export function factorNotice(
   engine: Engine,

@@ -20,6 +20,9 @@ interface Texts {
   readonly passkeyRemoved: (app: string, name: string) => string;
   readonly emailChangedSubject: (app: string) => string;
   readonly emailChanged: (app: string) => string;
+  readonly wrongCodesSubject: (app: string) => string;
+  readonly wrongCodes: (app: string) => string;
+  readonly wrongCodesClosing: string;
   readonly noticeClosing: string;
   readonly pageTitle: string;
   readonly pageIntro: (app: string) => string;
@@ -54,6 +57,10 @@ const en: Texts = {
   passkeyRemoved: (app, name) => `The passkey "${name}" can no longer sign in to your account at ${app}.`,
   emailChangedSubject: (app) => `Your address for ${app} was changed`,
   emailChanged: (app) => `Your account at ${app} now uses another address. This one no longer signs in.`,
+  wrongCodesSubject: (app) => `Wrong codes for your address at ${app}`,
+  wrongCodes: (app) =>
+    `Somebody typed five wrong codes to sign in to ${app} with this address. Nobody was signed in, and the code they tried for no longer works.`,
+  wrongCodesClosing: "If it was you, start again. If it was not, there is nothing to do: tell nobody a code.",
   noticeClosing:
     "If it was not you, sign in now, end the sessions you do not know and remove the passkeys you do not know.",
   pageTitle: "Sign in",
@@ -93,6 +100,10 @@ const de: Texts = {
   emailChangedSubject: (app) => `Ihre Adresse bei ${app} wurde geändert`,
   emailChanged: (app) =>
     `Ihr Konto bei ${app} verwendet jetzt eine andere Adresse. Mit dieser kann man sich nicht mehr anmelden.`,
+  wrongCodesSubject: (app) => `Falsche Codes für Ihre Adresse bei ${app}`,
+  wrongCodes: (app) =>
+    `Jemand hat fünf falsche Codes eingegeben, um sich mit dieser Adresse bei ${app} anzumelden. Niemand wurde angemeldet, und der Code dazu gilt nicht mehr.`,
+  wrongCodesClosing: "Waren Sie es? Dann beginnen Sie neu. Sonst ist nichts zu tun: Nennen Sie niemandem einen Code.",
   noticeClosing:
     "Waren Sie es nicht? Dann melden Sie sich jetzt an, beenden Sie fremde Sitzungen und entfernen Sie fremde Passkeys.",
   pageTitle: "Anmelden",
