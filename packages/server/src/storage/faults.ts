@@ -23,6 +23,13 @@ export function isRetryable(error: unknown): boolean {
   return code === "40001" || code === "40P01";
 }
 
+/** SQLite: another connection holds the lock (SQLITE_BUSY, whatever its extended code). */
+export function isLocked(error: unknown): boolean {
+  const { errcode, message } = asFault(error);
+  if (typeof errcode === "number") return (errcode & 0xff) === 5;
+  return typeof message === "string" && message.includes("database is locked");
+}
+
 /** Connection and capacity faults of `pg` and the system calls under it. */
 const unreachable =
   /^(08...|53...|57P0.|58...|25006|ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/;

@@ -2,6 +2,7 @@
 export { isStoreDown, isUniqueViolation, toSegnoError } from "./faults.js";
 export { rememberOnce } from "./once.js";
 export { postgresUrl } from "./postgres.js";
+export { prepared, type SlotOf } from "./prepared.js";
 export type { Schema } from "./schema.js";
 export type { StoreContext, StoreSource } from "./source.js";
 export { sqlite } from "./sqlite.js";

@@ -37,7 +37,9 @@ export function checksumOf(migration: Migration, dialect: "sqlite" | "postgres")
   return createHash("sha256").update(migration[dialect].join(";\n")).digest("base64url");
 }
 
-const isDuplicateTable = (error: unknown) => (error as { code?: unknown } | null)?.code === "42P07";
+/** duplicate_table, or duplicate_object: the row type that comes with a table. */
+const isDuplicateTable = (error: unknown) =>
+  ["42P07", "42710"].includes(String((error as { code?: unknown } | null)?.code));
 
 async function createMigrationTable(db: Db, dialect: "sqlite" | "postgres"): Promise<void> {
   const time = dialect === "sqlite" ? "integer" : "double precision";

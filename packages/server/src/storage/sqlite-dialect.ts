@@ -13,6 +13,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
+import { isLocked } from "./faults.js";
 import { refuseInsideTransaction } from "./transaction-guard.js";
 
 /** Kysely over one `node:sqlite` connection. Callers wait their turn in arrival order. */
@@ -29,6 +30,24 @@ export function sqliteDialect(database: DatabaseSync): Dialect {
 class SharedSqliteAdapter extends SqliteAdapter {
   override get supportsMultipleConnections(): boolean {
     return true;
+  }
+}
+
+const patienceMs = 5_000;
+
+/**
+ * Runs what may meet another connection's write lock, and tries again for up to five seconds. It waits without blocking
+ * the thread: the lock may be held by another engine in this very process, which must get on to let go.
+ */
+export async function whenFree<Result>(run: () => Result): Promise<Result> {
+  const startedMs = performance.now();
+  for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 20)) {
+    try {
+      return run();
+    } catch (error) {
+      if (!isLocked(error) || performance.now() - startedMs > patienceMs) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }
 
@@ -75,14 +94,17 @@ class SqliteDriver implements Driver {
   }
 
   async beginTransaction(): Promise<void> {
-    this.#database.exec("begin immediate");
+    await whenFree(() => this.#database.exec("begin immediate"));
+    this.#connection.isInTransaction = true;
   }
 
   async commitTransaction(): Promise<void> {
     this.#database.exec("commit");
+    this.#connection.isInTransaction = false;
   }
 
   async rollbackTransaction(): Promise<void> {
+    this.#connection.isInTransaction = false;
     try {
       this.#database.exec("rollback");
     } catch (error) {
@@ -105,6 +127,8 @@ interface Prepared {
 const maxPrepared = 256;
 
 class SqliteConnection implements DatabaseConnection {
+  /** A transaction holds the write lock from its start, so its statements never wait. */
+  isInTransaction = false;
   readonly #database: DatabaseSync;
   readonly #prepared = new Map<string, Prepared>();
 
@@ -113,6 +137,11 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+    const run = (): QueryResult<Row> => this.#run(query);
+    return this.isInTransaction ? run() : await whenFree(run);
+  }
+
+  #run<Row>(query: CompiledQuery): QueryResult<Row> {
     const { statement, returnsRows } = this.#prepare(query.sql);
     const values = query.parameters.map(toSqlValue);
     if (returnsRows) {

@@ -10,7 +10,7 @@ import { migrate } from "./migrate.js";
 import { migrations } from "./migrations/index.js";
 import type { Schema } from "./schema.js";
 import type { StoreContext, StoreSource } from "./source.js";
-import { sqliteDialect } from "./sqlite-dialect.js";
+import { sqliteDialect, whenFree } from "./sqlite-dialect.js";
 import { insideTransaction } from "./transaction-guard.js";
 
 export interface SqliteOptions {
@@ -38,7 +38,7 @@ async function openSqlite(file: string, options: SqliteOptions, context: StoreCo
   const isMemory = file === ":memory:";
   if (!isMemory) createPrivately(file);
   const database = new Database(file);
-  setPragmas(database, options);
+  await setPragmas(database, options);
   const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
   await migrate(db, migrations, { dialect: "sqlite", nowMs: (context.clock ?? systemClock).nowMs() });
   // a second connection sees committed rows only, also while a transaction is open on the first
@@ -75,18 +75,10 @@ function createPrivately(file: string): void {
   closeSync(openSync(file, "a", 0o600));
 }
 
-function setPragmas(database: DatabaseSync, options: SqliteOptions): void {
-  database.exec("pragma busy_timeout = 5000");
-  for (let tries = 1; ; tries += 1) {
-    try {
-      database.exec("pragma journal_mode = wal");
-      break;
-    } catch (error) {
-      // two processes switching a new file at once: the switch does not wait for the busy timeout
-      if (tries >= 50) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
-    }
-  }
+async function setPragmas(database: DatabaseSync, options: SqliteOptions): Promise<void> {
+  database.exec("pragma busy_timeout = 0");
+  // two processes may switch a new file at once
+  await whenFree(() => database.exec("pragma journal_mode = wal"));
   database.exec(`pragma synchronous = ${options.durability === "normal" ? "normal" : "full"}`);
   database.exec("pragma foreign_keys = on");
 }
