@@ -1,4 +1,5 @@
 import type { Db } from "../engine.js";
+import { prepared, type SlotOf } from "../storage/index.js";
 import type { Schema } from "../storage/schema.js";
 
 export type OutboxRow = Schema["segno_outbox"];
@@ -6,14 +7,24 @@ export type OutboxRow = Schema["segno_outbox"];
 /** `next_attempt_at` of a row that was moved aside: later than any clock (the last day a Date can hold). */
 export const parkedAtMs = 8_640_000_000_000_000;
 
-export async function insertEvent(
-  trx: Db,
-  row: Pick<OutboxRow, "id" | "type" | "subject" | "payload" | "created_at">,
-): Promise<void> {
-  await trx
-    .insertInto("segno_outbox")
-    .values({ ...row, delivered_at: null, attempts: 0, next_attempt_at: row.created_at, locked_until: 0 })
-    .execute();
+type NewEvent = Pick<OutboxRow, "id" | "type" | "subject" | "payload" | "created_at">;
+
+const insert = prepared((db, slot: SlotOf<NewEvent>) =>
+  db.insertInto("segno_outbox").values({
+    id: slot("id"),
+    type: slot("type"),
+    subject: slot("subject"),
+    payload: slot("payload"),
+    created_at: slot("created_at"),
+    delivered_at: null,
+    attempts: 0,
+    next_attempt_at: slot("created_at"),
+    locked_until: 0,
+  }),
+);
+
+export async function insertEvent(trx: Db, row: NewEvent): Promise<void> {
+  await insert(trx, row);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, createHmac } from "node:crypto";
 import { decodeBase64Url, encodeBase64Url, SegnoError } from "@segno/core";
 import type { Engine, Secrets } from "../engine.js";
 
@@ -88,6 +88,7 @@ export function openSuccessor(presented: ParsedRefreshToken, sealed: string): st
   }
 }
 
+/** The token holds 256 random bits, so one HMAC under it is a key derivation (RFC 5869 section 3.3). */
 function successorKey(presented: ParsedRefreshToken): Buffer {
-  return Buffer.from(hkdfSync("sha256", presented.text, presented.familyId, "segno/1 refresh successor", 32));
+  return createHmac("sha256", presented.text).update(`segno/1 refresh successor ${presented.familyId}`).digest();
 }

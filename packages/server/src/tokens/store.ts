@@ -1,4 +1,5 @@
 import type { Db } from "../engine.js";
+import { prepared, type SlotOf } from "../storage/index.js";
 import type { Schema } from "../storage/schema.js";
 
 export type FamilyRow = Schema["segno_refresh_families"];
@@ -16,8 +17,8 @@ export async function insertFamily(trx: Db, row: FamilyRow): Promise<void> {
   await trx.insertInto("segno_refresh_families").values(row).execute();
 }
 
-export async function findFamily(db: Db, familyId: string, nowMs: number): Promise<FamilyWithSession | undefined> {
-  const row = await db
+const familyById = prepared((db, slot: SlotOf<{ familyId: string }>) =>
+  db
     .selectFrom("segno_refresh_families as f")
     .innerJoin("segno_sessions as s", "s.id", "f.session_id")
     .innerJoin("segno_users as u", "u.id", "f.user_id")
@@ -36,8 +37,11 @@ export async function findFamily(db: Db, familyId: string, nowMs: number): Promi
       "s.revoked_at as s_revoked_at",
       "s.revoked_reason as s_revoked_reason",
     ])
-    .where("f.id", "=", familyId)
-    .executeTakeFirst();
+    .where("f.id", "=", slot("familyId")),
+);
+
+export async function findFamily(db: Db, familyId: string, nowMs: number): Promise<FamilyWithSession | undefined> {
+  const [row] = await familyById(db, { familyId });
   if (row === undefined) return undefined;
   const session: SessionColumns = {
     id: row.session_id,
@@ -72,27 +76,22 @@ export interface Rotation {
   readonly idleExpiresAtMs: number;
 }
 
-/**
- * The rotation: one conditional statement. It takes effect for the token that is current, in a family that is live, of
- * a session that is live, of a user who is active; for nothing else.
- * @returns the new generation; undefined when any of that does not hold (any more)
- */
-export async function rotateFamily(trx: Db, input: Rotation): Promise<number | undefined> {
-  const row = await trx
+const rotation = prepared((db, slot: SlotOf<Rotation>) =>
+  db
     .updateTable("segno_refresh_families")
     .set((eb) => ({
       generation: eb("generation", "+", 1),
-      previous_hash: input.presentedHash,
-      current_hash: input.successorHash,
-      successor_sealed: input.successorSealed,
-      rotated_at: input.nowMs,
-      idle_expires_at: input.idleExpiresAtMs,
+      previous_hash: slot("presentedHash"),
+      current_hash: slot("successorHash"),
+      successor_sealed: slot("successorSealed"),
+      rotated_at: slot("nowMs"),
+      idle_expires_at: slot("idleExpiresAtMs"),
     }))
-    .where("id", "=", input.familyId)
-    .where("current_hash", "=", input.presentedHash)
+    .where("id", "=", slot("familyId"))
+    .where("current_hash", "=", slot("presentedHash"))
     .where("revoked_at", "is", null)
-    .where("idle_expires_at", ">", input.nowMs)
-    .where("absolute_expires_at", ">", input.nowMs)
+    .where("idle_expires_at", ">", slot("nowMs"))
+    .where("absolute_expires_at", ">", slot("nowMs"))
     .where(({ exists, selectFrom }) =>
       exists(
         selectFrom("segno_sessions as s")
@@ -100,35 +99,49 @@ export async function rotateFamily(trx: Db, input: Rotation): Promise<number | u
           .select("s.id")
           .whereRef("s.id", "=", "segno_refresh_families.session_id")
           .where("s.revoked_at", "is", null)
-          .where("s.idle_expires_at", ">", input.nowMs)
-          .where("s.absolute_expires_at", ">", input.nowMs)
+          .where("s.idle_expires_at", ">", slot("nowMs"))
+          .where("s.absolute_expires_at", ">", slot("nowMs"))
           .where("u.status", "=", "active"),
       ),
     )
-    .returning("generation")
-    .executeTakeFirst();
+    .returning("generation"),
+);
+
+/**
+ * The rotation: one conditional statement. It takes effect for the token that is current, in a family that is live, of
+ * a session that is live, of a user who is active; for nothing else.
+ * @returns the new generation; undefined when any of that does not hold (any more)
+ */
+export async function rotateFamily(trx: Db, input: Rotation): Promise<number | undefined> {
+  const [row] = await rotation(trx, input);
   return row?.generation;
 }
 
-/** A session lives at least as long as its refresh family does: what moves one limit moves the other. */
-export async function keepSessionAlive(
-  trx: Db,
-  input: { readonly sessionId: string; readonly nowMs: number; readonly idleExpiresAtMs: number },
-): Promise<void> {
-  await trx
+interface KeepAlive {
+  readonly sessionId: string;
+  readonly nowMs: number;
+  readonly idleExpiresAtMs: number;
+}
+
+const keptAlive = prepared((db, slot: SlotOf<KeepAlive>) =>
+  db
     .updateTable("segno_sessions")
     .set((eb) => ({
-      last_seen_at: input.nowMs,
+      last_seen_at: slot("nowMs"),
       idle_expires_at: eb
         .case()
-        .when("idle_expires_at", "<", input.idleExpiresAtMs)
-        .then(input.idleExpiresAtMs)
+        .when("idle_expires_at", "<", slot("idleExpiresAtMs"))
+        .then(slot("idleExpiresAtMs"))
         .else(eb.ref("idle_expires_at"))
         .end(),
     }))
-    .where("id", "=", input.sessionId)
-    .where("revoked_at", "is", null)
-    .execute();
+    .where("id", "=", slot("sessionId"))
+    .where("revoked_at", "is", null),
+);
+
+/** A session lives at least as long as its refresh family does: what moves one limit moves the other. */
+export async function keepSessionAlive(trx: Db, input: KeepAlive): Promise<void> {
+  await keptAlive(trx, input);
 }
 
 /** Ends a family. @returns false when it had ended before */
@@ -163,26 +176,32 @@ export async function trimFamilies(
     await endFamily(trx, { familyId: id, nowMs: input.nowMs, reason: "replaced" });
 }
 
-/** Whether an access token and its session are still good, by the store. */
-export async function isTokenLive(
-  db: Db,
-  token: { readonly jti: string; readonly sid: string; readonly sub: string; readonly nowMs: number },
-): Promise<boolean> {
-  const row = await db
+interface PresentedToken {
+  readonly jti: string;
+  readonly sid: string;
+  readonly sub: string;
+  readonly nowMs: number;
+}
+
+const liveToken = prepared((db, slot: SlotOf<PresentedToken>) =>
+  db
     .selectFrom("segno_sessions as s")
     .innerJoin("segno_users as u", "u.id", "s.user_id")
     .select("s.id")
-    .where("s.id", "=", token.sid)
-    .where("s.user_id", "=", token.sub)
+    .where("s.id", "=", slot("sid"))
+    .where("s.user_id", "=", slot("sub"))
     .where("s.revoked_at", "is", null)
-    .where("s.idle_expires_at", ">", token.nowMs)
-    .where("s.absolute_expires_at", ">", token.nowMs)
+    .where("s.idle_expires_at", ">", slot("nowMs"))
+    .where("s.absolute_expires_at", ">", slot("nowMs"))
     .where("u.status", "=", "active")
     .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom("segno_revoked_tokens as r").select("r.jti").where("r.jti", "=", token.jti))),
-    )
-    .executeTakeFirst();
-  return row !== undefined;
+      not(exists(selectFrom("segno_revoked_tokens as r").select("r.jti").where("r.jti", "=", slot("jti")))),
+    ),
+);
+
+/** Whether an access token and its session are still good, by the store. */
+export async function isTokenLive(db: Db, token: PresentedToken): Promise<boolean> {
+  return (await liveToken(db, token)).length > 0;
 }
 
 /** @returns false when it was revoked before */
