@@ -31,7 +31,6 @@ export interface PgStatement {
 export interface PgResult {
   readonly command: string;
   readonly rowCount: number | null;
-  // biome-ignore lint/suspicious/noExplicitAny: the driver's own row type
   readonly rows: unknown[];
 }
 
