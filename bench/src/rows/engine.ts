@@ -10,7 +10,7 @@ import {
   verifyAuthenticationResponse,
   verifyRegistrationResponse,
 } from "@simplewebauthn/server";
-import { jwtVerify, SignJWT } from "jose";
+import { type JWK, jwtVerify, SignJWT } from "jose";
 import { openBareCommit } from "../commit.ts";
 import { loadEngineInternals } from "../engine-internals.ts";
 import { machineFactor } from "../calibrate.ts";
@@ -50,7 +50,9 @@ export const tokenIssueBench: Bench = {
     const jose = () =>
       new SignJWT(claims).setProtectedHeader({ alg: "ES256", kid: "bench", typ: "at+jwt" }).sign(joseKey);
     const { keys } = await keyring.publicKeys();
-    const good = keys.map(async (jwk) => (await jwtVerify((await ours()).token, jwk)).payload["jti"] === claims["jti"]);
+    const good = keys.map(
+      async (jwk) => (await jwtVerify((await ours()).token, jwk as JWK)).payload["jti"] === claims["jti"],
+    );
     check(
       (await Promise.allSettled(good)).some((each) => each.status === "fulfilled" && each.value),
       "our token does not verify",

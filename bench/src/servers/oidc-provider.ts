@@ -65,7 +65,7 @@ export async function start(options: { port: number; lanes: number }): Promise<H
         resource: audience,
         // no session to die with
         expiresWithSession: false,
-      } as never).save(),
+      }).save(),
     ),
   );
   const accessToken = await new provider.AccessToken({
@@ -75,7 +75,7 @@ export async function start(options: { port: number; lanes: number }): Promise<H
     gty: "authorization_code",
     scope: "openid",
     expiresWithSession: false,
-  } as never).save();
+  }).save();
   const authorization = `Basic ${Buffer.from(`${client.introspector}:${client.secret}`).toString("base64")}`;
   return {
     listener: provider.callback(),
