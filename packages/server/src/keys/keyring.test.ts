@@ -5,6 +5,7 @@ import { addFamily, besides, type Node, openNode, origin, secretOne, secretTwo }
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { rotateRefreshToken } from "../tokens/rotate-refresh-token.js";
 import { ecdsaFromDer } from "./ecdsa-from-der.js";
+import { demoteKey, promoteKey, recordLatestExp } from "./store.js";
 
 const day = 86_400;
 
@@ -184,6 +185,19 @@ describe.each(testDatabases)("keyring: $name", ({ skipped, create }) => {
     await Promise.all(nodes.map((each) => each.keyring.tick()));
     expect(await states(node)).toEqual(["published", "signing", "verify_only"]);
     expect(new Set(await Promise.all(nodes.map(kidOf))).size).toBe(1);
+  });
+
+  it("each step of the life of a key is taken once, by one statement", async () => {
+    const { db } = node.engine.store;
+    const kid = await kidOf(node);
+    const nowMs = node.clock.nowMs();
+    expect(await demoteKey(db, kid, nowMs)).toBe(true);
+    expect(await demoteKey(db, kid, nowMs)).toBe(false);
+    expect(await recordLatestExp(db, kid, nowMs + 1)).toBe(false);
+    const spare = (await published(node)).find((other) => other !== kid) ?? "";
+    expect(await promoteKey(db, { kid: spare, nowMs, publishedBeforeMs: nowMs - 1 })).toBe(false);
+    expect(await promoteKey(db, { kid: spare, nowMs, publishedBeforeMs: nowMs })).toBe(true);
+    expect(await promoteKey(db, { kid: spare, nowMs, publishedBeforeMs: nowMs })).toBe(false);
   });
 
   it("many nodes on an empty table make one signing key and one spare", async () => {

@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { actor, addFamily, addSession, formRequest, type Node, openNode } from "../../test/engine-kit.js";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { revokeSession } from "../sessions/index.js";
+import { parseRefreshToken } from "./refresh-token.js";
 import { rotateRefreshToken } from "./rotate-refresh-token.js";
+import { rotateFamily } from "./store.js";
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {
@@ -66,6 +68,26 @@ describe.each(testDatabases)("refresh tokens: $name", ({ skipped, create }) => {
     );
     expect(new Set(answers.map((answer) => answer.refreshToken)).size).toBe(1);
     expect((await familyRows())[0]).toMatchObject({ generation: 2, revoked_at: null });
+  });
+
+  it("T-023: the rotation statement itself takes effect once, whatever the isolation around it", async () => {
+    const { refreshToken, opened } = await addFamily(node.engine);
+    const parsed = parseRefreshToken(node.engine.secrets, refreshToken);
+    const nowMs = node.clock.nowMs();
+    const input = {
+      familyId: parsed?.familyId ?? "",
+      presentedHash: parsed?.hash ?? "",
+      successorHash: "one",
+      successorSealed: "sealed",
+      nowMs,
+      idleExpiresAtMs: nowMs + 1000,
+    };
+    const { db } = node.engine.store;
+    await db.updateTable("segno_sessions").set({ revoked_at: 1 }).where("id", "=", opened.session.id).execute();
+    expect(await rotateFamily(db, input)).toBeUndefined();
+    await db.updateTable("segno_sessions").set({ revoked_at: null }).where("id", "=", opened.session.id).execute();
+    expect(await rotateFamily(db, input)).toBe(2);
+    expect(await rotateFamily(db, { ...input, successorHash: "two" })).toBeUndefined();
   });
 
   it("R052: a tab that missed the answer gets the same successor for 30 seconds", async () => {
