@@ -81,6 +81,8 @@ export function createMailQueue(parts: MailQueueParts, transport: MailTransport)
       if (timer !== undefined) return;
       timer = setInterval(background, pollMs);
       timer.unref?.();
+      // what a process that died left behind goes out now, not at the first poll
+      outside(() => void setImmediate(background));
     },
     stop: async () => {
       clearInterval(timer);
