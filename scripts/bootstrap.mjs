@@ -89,7 +89,12 @@ function installToolchain(isOwnNodeEnough) {
     ".toolchain",
   ];
   // Fail fast without a network: we try again ourselves.
-  flags.push("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000");
+  flags.push(
+    "--fetch-retries=1",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-retry-maxtimeout=5000",
+    "--fetch-timeout=60000",
+  );
   install(isWindows ? "npm.cmd" : "npm", ["install", ...flags, ...wanted]);
   writeFileSync(stamp, JSON.stringify(wanted));
 }

@@ -68,9 +68,17 @@ function install(folder) {
   }
   if (settings.install === "npm") {
     writeFileSync(file, JSON.stringify({ ...manifest, overrides }));
-    retry(() =>
-      run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"], { cwd: folder }),
-    );
+    const flags = [
+      "--no-audit",
+      "--no-fund",
+      "--prefer-offline",
+      "--loglevel=error",
+      "--fetch-timeout=30000",
+      "--fetch-retries=1",
+    ];
+    // npm may run under another Node than the one of the machine; both trust what the machine trusts.
+    const env = { ...process.env, NODE_USE_SYSTEM_CA: "1" };
+    retry(() => run("npm", ["install", ...flags], { cwd: folder, env }));
   } else {
     writeFileSync(file, JSON.stringify(manifest));
     const lines = Object.entries(overrides).map(([name, target]) => `  "${name}": "${target}"`);

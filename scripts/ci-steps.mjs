@@ -15,6 +15,8 @@ export const steps = [
     command: "node scripts/bootstrap.mjs install",
   },
   { name: "format", what: "formatted by biome", command: "biome format .", needs: "install" },
+  // Examples and e2e are linted and checked against the declarations, so these come first.
+  { name: "build", what: "the release build, with declarations", command: "node scripts/build.mjs", needs: "install" },
   {
     name: "lint",
     what: "oxlint with types: promises, any, cycles, clocks",
@@ -29,7 +31,6 @@ export const steps = [
     command: "knip --no-progress",
     needs: "install",
   },
-  { name: "build", what: "the release build, with declarations", command: "node scripts/build.mjs", needs: "install" },
   {
     name: "packages",
     what: "publint, attw, declarations, exports, bundles, weight, licence, changeset",

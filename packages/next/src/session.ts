@@ -40,6 +40,7 @@ export function createSessionReader(engine: EngineSource): SessionReader {
 
 /** Next ends a static render by throwing; that must reach it. Its errors carry a digest. */
 function unknownUnlessNext(error: unknown): undefined {
+  // oxlint-disable-next-line typescript/only-throw-error -- what Next threw is thrown on
   if (typeof error === "object" && error !== null && "digest" in error) throw error;
   return undefined;
 }

@@ -16,6 +16,5 @@ export { attemptData, attemptSeconds, type StartAttempt, startAttempt } from "./
 export {
   type AttemptKind,
   type AttemptRow,
-  selectAttempt as readAttempt,
   selectAttemptByLink as readAttemptByLink,
 } from "./store.js";

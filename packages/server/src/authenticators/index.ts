@@ -1,1 +1,1 @@
-export { demandRecent, enrolledAssurance, requireRecent } from "./require-recent.js";
+export { demandRecent } from "./require-recent.js";

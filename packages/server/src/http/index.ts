@@ -1,5 +1,5 @@
 /** What other folders may use of the HTTP layer. */
-export { type ClientIpResolver, createClientIpResolver } from "./client-ip.js";
+export type { ClientIpResolver } from "./client-ip.js";
 export { ambiguous, cookieNames, readCookie } from "./cookies.js";
 export { errorParts } from "./error-response.js";
 export { createHandler, type Handler } from "./handler.js";

@@ -5,5 +5,5 @@ export { presentSession, type SessionView } from "./present-session.js";
 export { raiseSession } from "./raise-session.js";
 export { revokeSession, revokeSessionsOfUser } from "./revoke-session.js";
 export { sessionCookieSeconds } from "./session-life.js";
-export { forgetSession, isKnownLive, livenessCacheMs, rememberLive } from "./session-watch.js";
+export { forgetSession, isKnownLive, rememberLive } from "./session-watch.js";
 export { findLiveSession, listLiveSessions, sweepSessions } from "./store.js";

@@ -1,5 +1,5 @@
 /** What other folders may use of the store. */
-export { isStoreDown, isUniqueViolation, toSegnoError } from "./faults.js";
+export { isUniqueViolation, toSegnoError } from "./faults.js";
 export { rememberOnce } from "./once.js";
 export { postgresUrl } from "./postgres.js";
 export { prepared, type SlotOf } from "./prepared.js";

@@ -6,7 +6,6 @@ export { normalizeEmail } from "./normalize-email.js";
 export { presentAccount, presentUser, type User } from "./present-user.js";
 export { type ProvenEmail, type ProveEmailInput, proveEmail } from "./prove-email.js";
 export { findUserByEmail, hasUnprovenClaimant, readUser, verifiedEmailOf } from "./read-user.js";
-export { renameUser } from "./rename-user.js";
 export { resumeUser } from "./resume-user.js";
 export { suspendUser } from "./suspend-user.js";
 export { userSchema } from "./user-schema.js";
