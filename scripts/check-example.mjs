@@ -19,12 +19,13 @@ if (!existsSync(join(folder, "package.json"))) problems.push(`examples/${name} i
 else {
   const { scripts } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   if (scripts?.build === undefined) problems.push(`examples/${name} has no build script`);
+  // The build first: frameworks write types while they build.
+  attempt("builds", () => run("pnpm", ["run", "build"], { cwd: folder }));
   if (!existsSync(join(folder, "tsconfig.json"))) problems.push(`examples/${name} has no tsconfig.json`);
   else
     attempt("type-checks", () =>
       run(join(root, "node_modules", ".bin", "tsc"), ["-p", folder, "--noEmit", "--pretty", "false"]),
     );
-  attempt("builds", () => run("pnpm", ["run", "build"], { cwd: folder }));
 }
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;

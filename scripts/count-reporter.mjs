@@ -1,7 +1,7 @@
 // A vitest reporter that only counts, for the check that runs every check.
 import { writeFileSync } from "node:fs";
 
-const reporter = {
+class CountReporter {
   onTestRunEnd(modules) {
     const file = process.env.SEGNO_COUNTS_FILE;
     if (!file) return;
@@ -13,9 +13,9 @@ const reporter = {
       }
     }
     writeFileSync(file, JSON.stringify(count));
-  },
-};
+  }
+}
 
 // vitest asks for a default export.
 // oxlint-disable-next-line import/no-default-export
-export default reporter;
+export default CountReporter;
