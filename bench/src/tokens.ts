@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto";
 
 export const issuer = "https://app.example.com";
 export const audience = "https://api.example.com";
@@ -13,16 +13,6 @@ export interface SigningKey {
 export function createSigningKey(): SigningKey {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   return describeKey(privateKey, publicKey);
-}
-
-/** The same key in another process. */
-export function importSigningKey(pem: string): SigningKey {
-  const privateKey = createPrivateKey(pem);
-  return describeKey(privateKey, createPublicKey(privateKey));
-}
-
-export function exportSigningKey(key: SigningKey): string {
-  return key.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
 function describeKey(privateKey: KeyObject, publicKey: KeyObject): SigningKey {
