@@ -1,5 +1,5 @@
 import type { Clock, TelemetryHook } from "@segno/core";
-import type { Logger, MailTransport, RandomSource } from "./engine.js";
+import type { Logger, MailTransport, RandomSource } from "./ports.js";
 import type { StoreSource } from "./storage/source.js";
 
 /** What a user passes to `createSegno`. Everything may also come from the environment, as each comment says. */

@@ -1,125 +1,27 @@
-import type { Clock, JwkSet, KeySet, Peer, SegnoEventData, SegnoEventType } from "@segno/core";
-import type { Kysely } from "kysely";
+import type { Clock } from "@segno/core";
 import type { ResolvedConfig } from "./config.js";
-import type { Schema } from "./storage/schema.js";
+import type { EventLog, Logger, MailQueue, RandomSource, RateLimiter, Secrets, Store, TokenSigner } from "./ports.js";
 
-/** A database handle: the pool, or the transaction a verb was called in. Inside a transaction use only its handle. */
-export type Db = Kysely<Schema>;
-
-/** Random bytes; seeded in tests. */
-export interface RandomSource {
-  bytes(length: number): Uint8Array;
-}
-
-export interface Logger {
-  debug(message: string, fields?: LogFields): void;
-  info(message: string, fields?: LogFields): void;
-  warn(message: string, fields?: LogFields): void;
-  error(message: string, fields?: LogFields): void;
-}
-/** Never an address, a token, a code or a secret. */
-export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
-
-export interface Store {
-  readonly dialect: "sqlite" | "postgres";
-  readonly db: Db;
-  /** Runs `work` in one transaction, retrying serialization failures; `work` must be repeatable. */
-  transaction<Result>(work: (trx: Db) => Promise<Result>): Promise<Result>;
-  /** One-row read through a statement compiled once: the hot path. */
-  readonly readSession: (tokenHash: string) => SessionRow | undefined | Promise<SessionRow | undefined>;
-  /** A user with the address to show: the verified one, else the one claimed last. Compiled once as well. */
-  readonly readAccount: (userId: string) => AccountRow | undefined | Promise<AccountRow | undefined>;
-  ping(): Promise<void>;
-  close(): Promise<void>;
-}
-export type SessionRow = Schema["segno_sessions"] & { readonly user_status: string };
-export type AccountRow = Schema["segno_users"] & {
-  readonly email: string | null;
-  readonly email_verified_at: number | null;
-};
-
-/** Purpose-bound use of the `SEGNO_SECRET` list: the newest version seals, every version opens. */
-export interface Secrets {
-  /** AES-256-GCM under a key derived for `purpose`; the envelope carries the secret's version. `context` is authenticated. */
-  seal(purpose: string, plain: Uint8Array, context: string): string;
-  /** @throws SegnoError `key_unavailable` when the version is gone or the envelope was changed */
-  open(purpose: string, sealed: string, context: string): Uint8Array;
-  /** HMAC-SHA-256 under a derived key, base64url, for values too short to hash alone (mailed codes). */
-  mac(purpose: string, text: string): string;
-  /** True when `mac` was made of `text` under any listed secret. Constant time. */
-  matches(purpose: string, text: string, mac: string): boolean;
-}
-
-/** Who did it, for events: taken from the request and the authenticated session, never from a body. */
-export interface Actor {
-  readonly requestId: string;
-  readonly subject?: string;
-  readonly sessionId?: string;
-  readonly clientId?: string;
-}
-
-export interface EventLog {
-  /** Writes the event's outbox row through `trx`: it exists exactly when the change it tells of exists. */
-  append<Type extends SegnoEventType>(trx: Db, type: Type, actor: Actor, data: SegnoEventData<Type>): Promise<void>;
-  /** Asks for delivery soon; call after commit. Never waits for a subscriber. */
-  nudge(): void;
-}
-
-/** A compact JWS and the key that made it. */
-export interface SignedToken {
-  readonly token: string;
-  readonly kid: string;
-}
-
-/** Where an access token's signature comes from. */
-export interface TokenSigner {
-  /**
-   * Signs a JWS: adds `alg` and `kid`, and sees to it that the latest `exp` per kid is on record first.
-   * @param payload must hold `exp`
-   * @param trx the caller's transaction, if it is in one: inside a transaction nothing else may touch the store
-   * @throws SegnoError `key_unavailable`; there is no fallback key
-   */
-  sign(
-    header: Readonly<Record<string, string>>,
-    payload: Readonly<Record<string, unknown>>,
-    trx?: Db,
-  ): Promise<SignedToken>;
-  /** Every key a good token may be signed with, and the spare that signs next. */
-  publicKeys(): Promise<JwkSet>;
-  /** The same for our own verifiers: from memory, at most a minute old. */
-  readonly keySet: KeySet;
-}
-
-export interface RateRule {
-  /** Names the bucket family, for example `email.start.address`. */
-  readonly name: string;
-  readonly limit: number;
-  readonly windowSeconds: number;
-}
-
-export interface RateLimiter {
-  /**
-   * Takes one from the bucket `rule.name:key`, atomically in the store.
-   * @throws SegnoError `rate_limited` with `retryAfterSeconds`
-   */
-  take(rule: RateRule, key: string): Promise<void>;
-}
-
-export interface MailMessage {
-  readonly to: string;
-  readonly subject: string;
-  readonly text: string;
-  readonly html: string;
-}
-/** The transport a user supplies: resolves when the mail server took the message. */
-export interface MailTransport {
-  send(message: MailMessage): Promise<void>;
-}
-export interface MailQueue {
-  /** Seals the message into the queue through `trx`; it is sent after commit, and again after a crash. */
-  enqueue(trx: Db, message: MailMessage): Promise<void>;
-  nudge(): void;
-}
+export type { Peer } from "@segno/core";
+export type {
+  AccountRow,
+  Actor,
+  Db,
+  EventLog,
+  LogFields,
+  Logger,
+  MailMessage,
+  MailQueue,
+  MailTransport,
+  RandomSource,
+  RateLimiter,
+  RateRule,
+  Secrets,
+  SessionRow,
+  SignedToken,
+  Store,
+  TokenSigner,
+} from "./ports.js";
 
 /** What every verb may need. Built once by `segno.ts`; verbs take it as their first argument. */
 export interface Engine {
@@ -137,5 +39,3 @@ export interface Engine {
   readonly limiter: RateLimiter;
   readonly mail: MailQueue;
 }
-
-export type { Peer };

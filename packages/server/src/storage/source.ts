@@ -1,5 +1,5 @@
 import type { Clock } from "@segno/core";
-import type { Store } from "../engine.js";
+import type { Store } from "../ports.js";
 
 /** What a source is told when it opens. */
 export interface StoreContext {
