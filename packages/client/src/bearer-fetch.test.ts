@@ -1,6 +1,6 @@
 import { generateDpopKeyPair, type DpopKeyPair, verifyDpopProof } from "@segno/core";
 import { describe, expect, it } from "vitest";
-import { createServiceDouble, json, openTab, snapshotOf } from "./service.double.js";
+import { createServiceDouble, fakeJwt, json, openTab, snapshotOf } from "./service.double.js";
 
 const api = "https://api.example.com/orders?x=1";
 
@@ -11,7 +11,7 @@ function dpopTab(service = createServiceDouble()) {
   const tokens = service.answers;
   tokens.set("POST /v1/session/token", () =>
     json({
-      accessToken: `e30.${Buffer.from('{"sid":"sid-ada","iat":1}').toString("base64url")}.x${service.seen.length}`,
+      accessToken: fakeJwt({ sid: "sid-ada", iat: Math.floor(Date.now() / 1000), jti: service.seen.length }),
       tokenType: "DPoP",
       expiresInSeconds: 300,
       scope: "",

@@ -1,4 +1,4 @@
-import type { Prover } from "./dpop/prover.js";
+import { challenges, type Prover } from "./dpop/prover.js";
 import type { Result } from "./result.js";
 import type { HeldToken } from "./tokens/held-token.js";
 
@@ -13,7 +13,8 @@ export interface BearerFetchOptions {
 
 /**
  * `fetch` with an access token. Adds `Authorization` and, for bound tokens, `DPoP` (RFC 9449 section 7.1); answers a
- * nonce request once; renews a token the API calls invalid once. Nobody signed in: sends the request without a token.
+ * nonce request once; renews once a token the API calls invalid, or whose proof it refuses: the service's answer then
+ * tells what time it is. Nobody signed in: sends the request without a token.
  * @throws TypeError when the origin is not listed in `apiOrigins`, or when no token can be had because the service is out of reach
  */
 export function createBearerFetch(
@@ -37,8 +38,8 @@ export function createBearerFetch(
     const canRepeat = !(typeof ReadableStream !== "undefined" && init.body instanceof ReadableStream);
     let response = await attempt(false);
     if (options.prover?.learn(url.href, response) && canRepeat) response = await attempt(false);
-    const challenge = response.headers.get("www-authenticate") ?? "";
-    return response.status === 401 && challenge.includes('"invalid_token"') && canRepeat ? attempt(true) : response;
+    const isRefused = challenges(response, "invalid_token") || challenges(response, "invalid_dpop_proof");
+    return response.status === 401 && isRefused && canRepeat ? attempt(true) : response;
   };
 }
 

@@ -76,7 +76,11 @@ export function createSegnoClient(options: SegnoClientOptions = {}): SegnoClient
       const changesAll = snapshot !== null && (mode === "cookie" || storage.isShared);
       if (isMine || changesAll) session.set(snapshot);
     },
-    token: (key, token) => tokens.receive(key, token),
+    token: (key, token) => {
+      // Sent the moment it was issued, by a page with the same wall clock.
+      if (token.issuedAt > 0) prover?.setTime(token.issuedAt * 1000, token.sentAtWallMs);
+      tokens.receive(key, token);
+    },
   });
   const session: InternalSessionStore = createSessionStore({
     onUse: tabs.open,
@@ -108,7 +112,7 @@ export function createSegnoClient(options: SegnoClientOptions = {}): SegnoClient
             const held = holder === undefined ? undefined : await tokens.acquire(holder);
             return held?.data ? await bearer(prover, held.data, method, target) : {};
           },
-          onResponse: (response) => prover?.learn(url(""), response) ?? false,
+          onResponse: (response) => prover?.learnFromService(url(""), response) ?? false,
         };
 
   const loadSession = async (): Promise<Result<SessionSnapshot>> => {
@@ -135,7 +139,7 @@ export function createSegnoClient(options: SegnoClientOptions = {}): SegnoClient
     const holder = `${user.id}|${view.id}`;
     if (mode === "token" && issued?.refreshToken) await grants.write({ refreshToken: issued.refreshToken, holder });
     announce({ user, session: view });
-    if (issued) tokens.keep(holder, holdToken(issued, clock.nowMs()));
+    if (issued) tokens.keep(holder, holdToken(issued, clock.nowMs(), prover));
   };
 
   const acquire = async (wanted: TokenOptions, isForced: boolean): Promise<Result<HeldToken>> => {

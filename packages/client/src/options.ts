@@ -2,11 +2,13 @@ import type { ProofKeyStore } from "./dpop/key-store.js";
 import type { Clock, Locks, TabChannel, TokenStorage } from "./ports.js";
 import type { SessionSnapshot } from "./wire.js";
 
+/** Options of `createSegnoClient`. All have defaults; a browser on the service's own origin needs none. */
 export interface SegnoClientOptions {
   /** Origin of the service, for example `https://app.example.com`. Default: the page's own origin. */
   readonly baseUrl?: string;
   /** Where the service is mounted. Default: `/api/auth`. */
   readonly basePath?: string;
+  /** Sends the requests. Default: the platform's fetch. */
   readonly fetch?: typeof fetch;
   /** `cookie` (default) for browsers on the service's site; `token` for native apps and other origins. */
   readonly mode?: "cookie" | "token";

@@ -1,12 +1,16 @@
 /** Elapsed time in milliseconds. Only differences matter; it must never run backwards. */
 export interface Clock {
+  /** Milliseconds since any fixed moment. */
   nowMs(): number;
 }
 
 /** Where token mode keeps its refresh token. Browser default: memory, so a reload signs out. Native apps pass their keychain. */
 export interface TokenStorage {
+  /** The value, or null. */
   get(key: string): string | null | Promise<string | null>;
+  /** Keeps a value; resolves once it is safe. */
   set(key: string, value: string): void | Promise<void>;
+  /** Drops a value. */
   remove(key: string): void | Promise<void>;
   /** Whether other tabs or processes see the same values. */
   readonly isShared?: boolean;
@@ -14,13 +18,17 @@ export interface TokenStorage {
 
 /** Runs one task at a time per name in the whole browser. */
 export interface Locks {
+  /** Waits for the lock, runs the task, gives the lock back. `hadToWait`: another holder may have done the work meanwhile. */
   run<T>(name: string, task: (lock: { readonly hadToWait: boolean }) => Promise<T>): Promise<T>;
 }
 
 /** The part of `BroadcastChannel` that tabs need to talk. */
 export interface TabChannel {
+  /** Sends to every other tab, not to this one. */
   postMessage(message: unknown): void;
+  /** Ends listening. */
   close(): void;
+  /** Called with what another tab sent. */
   onmessage: ((event: { readonly data: unknown }) => void) | null;
 }
 

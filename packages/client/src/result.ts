@@ -35,10 +35,20 @@ export type Result<T> =
   | { readonly data: T; readonly error: null }
   | { readonly data: null; readonly error: ClientError };
 
+/**
+ * A result that succeeded.
+ * @example
+ * const result: Result<number> = success(1);
+ */
 export function success<T>(data: T): Result<T> {
   return { data, error: null };
 }
 
+/**
+ * A result that failed. Fits `Result<T>` for every `T`.
+ * @example
+ * const result: Result<number> = failure(localError("network"));
+ */
 export function failure(error: ClientError): { readonly data: null; readonly error: ClientError } {
   return { data: null, error };
 }

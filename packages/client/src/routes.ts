@@ -11,17 +11,20 @@ import type {
   User,
 } from "./wire.js";
 
+/** A mailed code, and the attempt it belongs to. */
 export interface CodeInput {
   readonly attemptId: string;
   readonly code: string;
 }
 
+/** The second half of a passkey ceremony. */
 export interface PasskeyAnswer {
   readonly attemptId: string;
   /** What the browser returned, in its JSON form. */
   readonly response: JsonObject;
 }
 
+/** Who wants to sign in by mail. */
 export interface EmailStartInput {
   readonly email: string;
   readonly displayName?: string;
@@ -31,6 +34,7 @@ export interface EmailStartInput {
   readonly locale?: string;
 }
 
+/** What a new account may be given. Both are optional; an address is a claim until its mailbox is proved. */
 export interface SignUpInput {
   readonly displayName?: string;
   readonly email?: string;
@@ -46,16 +50,25 @@ export interface EmailApi {
 
 /** Passkey ceremonies and the passkeys of the account. The `...Options` and `...Verify` pairs enclose the browser's prompt. */
 export interface PasskeysApi {
+  /** Begins a new account with a passkey. Errors: `sign_up_closed`, `invalid_input`. */
   signUpOptions(input?: SignUpInput): Promise<Result<PasskeyAttempt>>;
+  /** Creates the account and signs in. Errors: `passkey_rejected`, `passkey_exists`, `attempt_expired`, `wrong_browser`. */
   signUpVerify(input: PasskeyAnswer): Promise<Result<SignedIn>>;
+  /** Begins a sign-in with any passkey of this site; the browser offers those it has. */
   signInOptions(): Promise<Result<PasskeyAttempt>>;
+  /** Signs in. Errors: `passkey_unknown`, `passkey_rejected`, `attempt_expired`, `wrong_browser`, `account_unavailable`. */
   signInVerify(input: PasskeyAnswer): Promise<Result<SignedIn>>;
+  /** Begins to prove again who it is, with a passkey of the account. Errors: `unauthenticated`, `passkey_unknown` (the account has none). */
   stepUpOptions(): Promise<Result<PasskeyAttempt>>;
+  /** Raises the session. Errors: as `signInVerify`, and `unauthenticated`. */
   stepUpVerify(input: PasskeyAnswer): Promise<Result<SignedIn>>;
   /** Errors: `insufficient_user_authentication` when the last proof is too old. */
   addOptions(): Promise<Result<PasskeyAttempt>>;
+  /** Adds the passkey. `name` is what the security page shows. Errors: `passkey_exists`, `passkey_rejected`, `attempt_expired`. */
   addVerify(input: PasskeyAnswer & { readonly name?: string }): Promise<Result<PasskeyView>>;
+  /** The passkeys of the account. Errors: `unauthenticated`. */
   list(): Promise<Result<PasskeyList>>;
+  /** Names a passkey. Errors: `not_found`, `invalid_input`. */
   rename(id: string, input: { readonly name: string }): Promise<Result<PasskeyView>>;
   /** Errors: `last_factor`, `insufficient_user_authentication`. */
   remove(id: string): Promise<Result<void>>;
@@ -63,19 +76,27 @@ export interface PasskeysApi {
 
 /** The devices on which the account is signed in. */
 export interface SessionsApi {
+  /** Live sessions, the most recently used first. */
   list(): Promise<Result<{ readonly sessions: readonly SessionView[] }>>;
+  /** Names a device. Errors: `not_found`, `invalid_input`. */
   rename(id: string, input: { readonly deviceName: string }): Promise<Result<SessionView>>;
+  /** Signs a device out; the current one too. Errors: `not_found`. */
   revoke(id: string): Promise<Result<void>>;
+  /** Signs out all other devices, or all. */
   revokeMany(which: "others" | "all"): Promise<Result<{ readonly revoked: number }>>;
 }
 
 /** The account of the person who is signed in. */
 export interface UserApi {
+  /** The account. Errors: `unauthenticated`. */
   get(): Promise<Result<User>>;
+  /** Changes the name. Errors: `invalid_input`. */
   update(input: { readonly displayName: string }): Promise<Result<User>>;
   /** Errors: `insufficient_user_authentication`. */
   delete(): Promise<Result<void>>;
+  /** Mails a code to a new address. Errors: `insufficient_user_authentication`, `rate_limited`, `invalid_input`. */
   startEmail(input: { readonly email: string }): Promise<Result<EmailAttempt>>;
+  /** Makes the address the account's own. Errors: `wrong_code`, `attempt_expired`, `email_taken`. */
   verifyEmail(input: CodeInput): Promise<Result<User>>;
 }
 
@@ -94,6 +115,7 @@ export interface RouteEffects {
   readonly proof: (path: string) => Partial<RequestSpec>;
 }
 
+/** Every route of the service that a browser calls, typed and grouped. */
 export interface Routes {
   readonly email: EmailApi;
   readonly passkeys: PasskeysApi;

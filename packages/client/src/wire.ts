@@ -47,15 +47,19 @@ export interface PasskeyView {
   readonly transports: readonly string[];
 }
 
+/** Tokens of a session. The refresh token is there in token mode and after `POST /v1/session/grant` only. */
 export interface Tokens {
   readonly accessToken: string;
   readonly tokenType: "Bearer" | "DPoP";
+  /** Life of the access token, from when it was issued. */
   readonly expiresInSeconds: number;
+  /** Space-separated. */
   readonly scope: string;
   readonly refreshToken?: string;
   readonly refreshExpiresInSeconds?: number;
 }
 
+/** Somebody has signed in or proved again who they are. */
 export interface SignedIn {
   readonly status: "signed_in";
   readonly isNewUser: boolean;
@@ -85,6 +89,7 @@ export interface PasskeyAttempt {
   readonly publicKey: JsonObject;
 }
 
+/** The passkeys of the account, and what the signal API of the browser must be told. */
 export interface PasskeyList {
   readonly passkeys: readonly PasskeyView[];
   readonly rpId: string;

@@ -4,6 +4,7 @@ const storeName = "keys";
 
 /** Where the proof key lives. Two calls of `load` must return the same pair. */
 export interface ProofKeyStore {
+  /** The pair of this browser, made by the first call. */
   load(): Promise<DpopKeyPair>;
 }
 

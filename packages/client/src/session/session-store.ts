@@ -9,7 +9,9 @@ export type SessionState =
 
 /** A store that `useSyncExternalStore` understands. The first subscriber starts the one session request of a page load. */
 export interface SessionStore {
+  /** The state as it is known now; the same object until it changes. */
   get(): SessionState;
+  /** Calls back after each change. Returns the function that ends it. */
   subscribe(listener: () => void): () => void;
   /** Resolves when the state is known, or could not be found out (then `status` is still `loading`). */
   ready(): Promise<SessionState>;

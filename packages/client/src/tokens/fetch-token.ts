@@ -17,14 +17,19 @@ export function provenBy(
   if (!prover) return {};
   return {
     headers: async (method, target) => ({ DPoP: await prover.prove({ method, url: target }) }),
-    onResponse: (response) => prover.learn(url(path), response),
+    onResponse: (response) => prover.learnFromService(url(path), response),
   };
 }
 
-/** Turns an answer into a held token; its life is counted from before the request was sent. */
-export function holdToken(tokens: Tokens, sentAtMs: number): HeldToken {
+/**
+ * Turns an answer that just came into a held token. Its life is counted from before the request was sent, on the elapsed
+ * clock; its `iat` tells the prover what the service's clock shows.
+ */
+export function holdToken(tokens: Tokens, sentAtMs: number, prover: Prover | undefined): HeldToken {
   const { accessToken, tokenType, expiresInSeconds } = tokens;
-  return { accessToken, tokenType, ...peekToken(accessToken), expiresAtMs: sentAtMs + expiresInSeconds * 1000 };
+  const claims = peekToken(accessToken);
+  if (claims.issuedAt > 0) prover?.setTime(claims.issuedAt * 1000);
+  return { accessToken, tokenType, ...claims, expiresAtMs: sentAtMs + expiresInSeconds * 1000 };
 }
 
 interface Sources {
@@ -47,7 +52,7 @@ export function fetchByCookie({ send, clock, prover, url }: Sources): FetchToken
       isIdempotent: true,
       ...provenBy(prover, url, path),
     });
-    return hold(result, sentAtMs);
+    return hold(result, sentAtMs, prover);
   };
 }
 
@@ -86,16 +91,16 @@ export function fetchByRefreshToken(
       // Only while the same person is signed in: a sign-out during the request must not be undone.
       const isStillOurs = (await grants.read())?.holder === holder;
       if (refreshToken !== undefined && isStillOurs) await grants.write({ refreshToken, holder });
-      return hold(result, sentAtMs);
+      return hold(result, sentAtMs, prover);
     }
   };
 }
 
-function hold(result: Result<Tokens>, sentAtMs: number): Result<HeldToken> {
+function hold(result: Result<Tokens>, sentAtMs: number, prover: Prover | undefined): Result<HeldToken> {
   if (result.error !== null) return result;
   const { accessToken, expiresInSeconds } = result.data;
   const isUsable = typeof accessToken === "string" && typeof expiresInSeconds === "number";
-  return isUsable ? success(holdToken(result.data, sentAtMs)) : failure(localError("unexpected_response"));
+  return isUsable ? success(holdToken(result.data, sentAtMs, prover)) : failure(localError("unexpected_response"));
 }
 
 /** RFC 6749 section 5.1 in our spelling. */
