@@ -320,6 +320,7 @@ export function isErrorCode(value: unknown): value is SegnoErrorCode {
 
 const brand = /* @__PURE__ */ Symbol.for("segno.error/1");
 
+/** What a `SegnoError` carries besides its code and message. */
 export interface SegnoErrorOptions {
   /** For the server's log and audit only; never sent. Must hold no token, code, secret or address. */
   readonly detail?: Readonly<Record<string, string | number | boolean>>;

@@ -16,7 +16,14 @@ export {
   type VerifiedDpopProof,
   verifyDpopProof,
 } from "./dpop/verify-dpop-proof.js";
-export type { AuthenticateInput, HeaderSource, Peer, SegnoEngine } from "./engine.js";
+export type {
+  AuthenticateInput,
+  HeaderSource,
+  Peer,
+  PlainRequest,
+  PlainResponse,
+  SegnoEngine,
+} from "./engine.js";
 export {
   errorCodes,
   errorInfo,

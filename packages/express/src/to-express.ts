@@ -5,6 +5,7 @@ import { refuse } from "./refuse.js";
 import { ClientGone, pathOf, toRequest } from "./to-request.js";
 import { writeResponse } from "./write-response.js";
 
+/** Options of `toExpress`. */
 export interface ToExpressOptions {
   /** Largest request body in bytes; default 131072. The engine has tighter limits per route. */
   readonly maxBodyBytes?: number;

@@ -29,8 +29,10 @@ export type ProtectedHandler<Context> = (
   context: Context,
 ) => Response | Promise<Response>;
 
+/** A route handler as Next calls it: the request, and the promise of its route parameters. */
 export type RouteHandler<Context> = (request: Request, context: Context) => Promise<Response>;
 
+/** The `auth` of `createNextSegno`: call it to ask who it is, call `auth.protect()` to insist. */
 export interface Auth {
   /**
    * Who is asking, or null. One look-up per rendered page. Give the request in a route handler to accept access tokens

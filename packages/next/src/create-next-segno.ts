@@ -5,6 +5,7 @@ import { createHandlers, type Handlers } from "./handlers.js";
 import { createSegnoProxy } from "./proxy.js";
 import { createSessionReader, type InitialSession, type User } from "./session.js";
 
+/** Options of `createNextSegno`. */
 export interface NextSegnoOptions {
   /** Path of the page with `<SignIn/>`; default `/sign-in`. */
   readonly signInUrl?: string;

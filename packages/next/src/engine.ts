@@ -3,6 +3,7 @@ import type { HeaderSource, SegnoEngine } from "@segno/core";
 /** What `createNextSegno` needs: any engine. One that has verbs in process, as `createSegno()`, is asked through them. */
 export interface NextEngine extends SegnoEngine {
   readonly api?: {
+    /** Session and user of whoever sent these headers, or null for nobody. */
     readonly getSession: (input: {
       readonly headers: HeaderSource;
     }) => Promise<{ readonly session: unknown; readonly user: unknown } | null>;

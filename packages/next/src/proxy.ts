@@ -7,6 +7,7 @@ import { pathHeader, safeReturnTo } from "./return-to.js";
 
 export { allExcept } from "./page-path.js";
 
+/** Options of `createSegnoProxy`. */
 export interface SegnoProxyOptions {
   /** Path of the page with `<SignIn/>`; default `/sign-in`. It is never protected. */
   readonly signInUrl?: string;

@@ -16,6 +16,7 @@ export interface SegnoContextValue {
 
 const SegnoContext = createContext<SegnoContextValue | null>(null);
 
+/** Props of `SegnoProvider`. */
 export interface SegnoProviderProps {
   readonly client: SegnoClient;
   /** From the server, so that the page needs no session request; null means nobody is signed in. */

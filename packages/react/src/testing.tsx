@@ -2,6 +2,7 @@ import { createSegnoClient, type SegnoClient, type SessionSnapshot, type Session
 import { type ReactNode, useMemo } from "react";
 import { SegnoProvider, type SegnoProviderProps } from "./provider.js";
 
+/** What a component test sets: who is signed in, and what requests get as answer. */
 export interface TestSegnoProviderProps extends Omit<SegnoProviderProps, "client" | "initialSession"> {
   /** Who is signed in: a whole snapshot, a few fields of one, or null for nobody. Default: a user named Ada. */
   readonly session?: SessionSnapshot | TestUser | null;

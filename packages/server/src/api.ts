@@ -10,6 +10,7 @@ import { deleteUser, presentUser, readUser, resumeUser, suspendUser, type User }
 export interface SegnoApi {
   /** Who sent these headers, by session cookie or access token; `null` for nobody. Reads the store. */
   getSession(input: { readonly headers: HeaderSource }): Promise<CurrentSession | null>;
+  /** The account, or `null` when there is none or it was deleted. */
   getUser(userId: string): Promise<User | null>;
   /** Live sessions, the most recently used first. */
   listSessions(userId: string): Promise<readonly SessionView[]>;
@@ -17,6 +18,7 @@ export interface SegnoApi {
   revokeSession(sessionId: string): Promise<boolean>;
   /** Ends every session and refuses sign-in until `resumeUser`. @throws SegnoError `not_found` */
   suspendUser(userId: string): Promise<void>;
+  /** Lets a suspended account sign in again. @throws SegnoError `not_found` */
   resumeUser(userId: string): Promise<void>;
   /** Deletes the account with everything that signs it in. @throws SegnoError `not_found` */
   deleteUser(userId: string): Promise<void>;

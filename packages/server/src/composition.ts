@@ -8,8 +8,10 @@ import { createEventLog, type RunningEventLog } from "./events/index.js";
 import {
   checkHealth,
   cookieNames,
+  createExchange,
   createHandler,
   createRateLimiter,
+  type Exchange,
   type Handler,
   type HealthReport,
   healthRoutes,
@@ -32,6 +34,7 @@ export interface Running {
   readonly engine: Engine;
   readonly events: RunningEventLog;
   readonly keyring: Keyring;
+  readonly exchange: Exchange;
   readonly handler: Handler;
   authenticate(input: AuthenticateInput): AuthState | Promise<AuthState>;
   health(): Promise<HealthReport>;
@@ -69,6 +72,8 @@ async function composeOn(resolved: ResolvedOptions, store: Engine["store"]): Pro
       keys: async () => (await keyring.health()).status !== "failed",
     });
   const routes = routesOf(engine, health);
+  const { hooks } = resolved;
+  const exchange = createExchange({ config, clock, random, newId, log, limiter, hooks, routes, authenticate });
   const background = createBackground(dutiesOf(engine), log);
   keyring.start();
   events.start();
@@ -80,7 +85,8 @@ async function composeOn(resolved: ResolvedOptions, store: Engine["store"]): Pro
     keyring,
     authenticate,
     health,
-    handler: createHandler({ config, clock, random, newId, log, limiter, hooks: resolved.hooks, routes, authenticate }),
+    exchange,
+    handler: createHandler(exchange),
     async stop() {
       await background.stop();
       await settleSessions(engine);

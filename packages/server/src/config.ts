@@ -22,8 +22,11 @@ export interface SegnoOptions {
   readonly trustedOrigins?: readonly string[];
   /** How the client's address is known. Required in production. Else `SEGNO_TRUSTED_PROXIES`. */
   readonly clientIp?: ClientIpOptions;
+  /** How long sessions live. */
   readonly session?: SessionOptions;
+  /** What tokens hold and how long they live. */
   readonly tokens?: TokenOptions;
+  /** The keys that sign access tokens. */
   readonly keys?: KeyOptions;
   /** `false` turns rate limits off: refused in production. */
   readonly rateLimit?: boolean;
@@ -36,20 +39,28 @@ export interface SegnoOptions {
   readonly production?: boolean;
   /** Look on while requests are served; they cannot change or delay them. */
   readonly telemetry?: readonly TelemetryHook[];
+  /** Where log lines go. Default: JSON lines on stdout and stderr. */
   readonly logger?: Logger;
-  /** Replaced in tests only. */
+  /** Replaced in tests only: where time comes from. */
   readonly clock?: Clock;
+  /** Replaced in tests only: seeded randomness is guessable. */
   readonly random?: RandomSource;
+  /** Replaced in tests only. */
   readonly fetch?: typeof globalThis.fetch;
 }
 
+/** Which ways to sign in exist. */
 export interface SignInOptions {
+  /** Default true. An object also sets the relying party. */
   readonly passkey?: boolean | PasskeyOptions;
+  /** Whether mails carry a link. Default true. */
   readonly emailLink?: boolean;
+  /** Whether mails carry a six-digit code. Default true. */
   readonly emailCode?: boolean;
   /** Whether an unknown person may create an account. Default true. */
   readonly signUp?: boolean;
 }
+/** The relying party of passkeys (WebAuthn Level 3 section 5.1). */
 export interface PasskeyOptions {
   /** Default: the host name of `baseUrl`. */
   readonly rpId?: string;
@@ -58,6 +69,7 @@ export interface PasskeyOptions {
   /** Further origins whose ceremonies are accepted. Default: the origin of `baseUrl` alone. */
   readonly origins?: readonly string[];
 }
+/** How long sessions live. All in seconds. */
 export interface SessionOptions {
   /** Ends after this long without use. Default 14 days. */
   readonly idleSeconds?: number;
@@ -66,8 +78,9 @@ export interface SessionOptions {
   /** How old a proof of identity may be to change factors. Default 600. */
   readonly recentSeconds?: number;
 }
+/** What access and refresh tokens hold and how long they live. */
 export interface TokenOptions {
-  /** Default 300. */
+  /** Life of an access token. Default 300, at most 3600: an offline verifier learns of a revocation no sooner. */
   readonly accessTokenSeconds?: number;
   /** Audiences a caller may ask for. Default: the issuer alone. */
   readonly audiences?: readonly string[];
@@ -84,13 +97,16 @@ export interface TokenOptions {
   /** Resource servers that may introspect: id to secret. Default none. Else `SEGNO_INTROSPECTION_CLIENTS` (`id:secret,...`). */
   readonly introspectionClients?: Readonly<Record<string, string>>;
 }
+/** The keys that sign access tokens. */
 export interface KeyOptions {
+  /** Default `ES256`. `EdDSA` needs verifiers that list it. */
   readonly algorithm?: "ES256" | "EdDSA";
   /** How long a key signs. Default 30 days. */
   readonly signingSeconds?: number;
   /** How long a key is published before it signs. Default 24 hours, at least 15 minutes. */
   readonly publishSeconds?: number;
 }
+/** How the client's address is known, for rate limits. Every host has exactly one right answer. */
 export type ClientIpOptions =
   /** The socket's address is the client: no proxy in front. */
   | { readonly source: "socket" }

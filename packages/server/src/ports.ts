@@ -7,13 +7,19 @@ export type Db = Kysely<Schema>;
 
 /** Random bytes; seeded in tests. */
 export interface RandomSource {
+  /** That many fresh bytes. */
   bytes(length: number): Uint8Array;
 }
 
+/** Where log lines go. They hold no address, token, code or secret. */
 export interface Logger {
+  /** Details; the built-in logger leaves them out. */
   debug(message: string, fields?: LogFields): void;
+  /** What is normal. */
   info(message: string, fields?: LogFields): void;
+  /** What will be tried again. */
   warn(message: string, fields?: LogFields): void;
+  /** What somebody has to look at. */
   error(message: string, fields?: LogFields): void;
 }
 /** Never an address, a token, a code or a secret. */
@@ -104,6 +110,7 @@ export interface RateLimiter {
   take(rule: RateRule, key: string): Promise<void>;
 }
 
+/** One mail, ready to send, in both forms. */
 export interface MailMessage {
   readonly to: string;
   readonly subject: string;
@@ -112,6 +119,7 @@ export interface MailMessage {
 }
 /** The transport a user supplies: resolves when the mail server took the message. */
 export interface MailTransport {
+  /** Hands one message over. A rejection is tried again later, up to 12 times. */
   send(message: MailMessage): Promise<void>;
 }
 export interface MailQueue {

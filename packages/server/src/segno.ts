@@ -1,14 +1,21 @@
 import process from "node:process";
-import { type Clock, type SegnoEngine, type SegnoEventType, SegnoError } from "@segno/core";
+import {
+  type Clock,
+  type Peer,
+  type PlainResponse,
+  type SegnoEngine,
+  type SegnoEventType,
+  SegnoError,
+} from "@segno/core";
 import { createApi, type SegnoApi } from "./api.js";
 import { compose, type Running } from "./composition.js";
 import type { SegnoOptions } from "./config.js";
 import type { EventListener } from "./events/index.js";
-import { type HealthReport, pathOf } from "./http/index.js";
+import { type HealthReport, type IncomingWithBody, incomingOf, pathOf, toResponse } from "./http/index.js";
 import type { DevelopmentMailbox } from "./mail/index.js";
 import { describeFaults, resolveOptions } from "./resolve-config.js";
 import { toSegnoError } from "./storage/index.js";
-import { unavailableHandler } from "./unavailable.js";
+import { unavailable } from "./unavailable.js";
 
 /** A running engine. Give it to an adapter, or call `handler` yourself. */
 export interface Segno extends SegnoEngine {
@@ -19,6 +26,7 @@ export interface Segno extends SegnoEngine {
    * @returns call it to stop listening
    */
   on<Type extends SegnoEventType>(type: Type, listener: EventListener<Type>): () => void;
+  /** Listens to every event. */
   on(type: "*", listener: EventListener): () => void;
   /** The built-in mailbox, where no transport was given. */
   readonly mailbox: DevelopmentMailbox | undefined;
@@ -26,6 +34,7 @@ export interface Segno extends SegnoEngine {
   readonly clock: Clock;
   /** Opens the store and brings its schema up to date; also done by the first request. @throws SegnoError `store_unavailable` */
   ready(): Promise<void>;
+  /** Whether requests can be served: the store answers and a key can sign. The body of `GET /health/ready`. */
   health(): Promise<HealthReport>;
   /** Stops background work, waits for what is under way and closes the store. */
   close(): Promise<void>;
@@ -75,6 +84,15 @@ export function createSegno(options: SegnoOptions = {}): Segno {
   };
 
   const live = `${config.basePath}/health/live`;
+  const exchange = async (request: IncomingWithBody, peer: Peer | undefined): Promise<PlainResponse> => {
+    try {
+      return await (running ?? (await run())).exchange(request, peer);
+    } catch (error) {
+      log.error("not ready", { error: error instanceof Error ? error.message : "" });
+      const isLiveness = pathOf(request.url) === live;
+      return unavailable(toSegnoError(error), { isLiveness, requestId: crypto.randomUUID(), nowMs: clock.nowMs() });
+    }
+  };
   return {
     basePath: config.basePath,
     issuer: config.issuer,
@@ -82,17 +100,8 @@ export function createSegno(options: SegnoOptions = {}): Segno {
     clock,
     mailbox: resolved.mailbox,
     api: createApi(run),
-    async handler(request, peer) {
-      try {
-        return await (running ?? (await run())).handler(request, peer);
-      } catch (error) {
-        log.error("not ready", { error: error instanceof Error ? error.message : "" });
-        return unavailableHandler(toSegnoError(error), {
-          isLiveness: pathOf(request.url) === live,
-          requestId: crypto.randomUUID(),
-        });
-      }
-    },
+    handler: async (request, peer) => toResponse(await exchange(request, peer)),
+    handle: (request, peer) => exchange(incomingOf(request), peer),
     authenticate: (input) =>
       running === undefined ? run().then((now) => now.authenticate(input)) : running.authenticate(input),
     on(type: SegnoEventType | "*", listener: EventListener): () => void {

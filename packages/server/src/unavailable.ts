@@ -1,17 +1,26 @@
-import type { SegnoError } from "@segno/core";
-import { errorParts } from "./http/index.js";
+import type { PlainResponse, SegnoError } from "@segno/core";
+import { errorParts, httpDate } from "./http/index.js";
 
 /** What is answered while the store cannot be opened: the process lives, and everything else waits. */
-export function unavailableHandler(
+export function unavailable(
   error: SegnoError,
-  at: { readonly isLiveness: boolean; readonly requestId: string },
-): Response {
-  const headers = { "cache-control": "no-store", "x-content-type-options": "nosniff", "x-request-id": at.requestId };
+  at: { readonly isLiveness: boolean; readonly requestId: string; readonly nowMs: number },
+): PlainResponse {
+  const headers = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "x-request-id": at.requestId,
+    date: httpDate(at.nowMs),
+  };
   if (at.isLiveness) {
-    return new Response(JSON.stringify({ status: "live" }), {
-      headers: { ...headers, "content-type": "application/json" },
-    });
+    const body = JSON.stringify({ status: "live" });
+    return { status: 200, headers: { ...headers, "content-type": "application/json" }, setCookies: [], body };
   }
   const failure = errorParts(error, "problem", { requestId: at.requestId });
-  return new Response(failure.body, { status: failure.status, headers: { ...failure.headers, ...headers } });
+  return {
+    status: failure.status,
+    headers: { ...failure.headers, ...headers },
+    setCookies: [],
+    body: failure.body,
+  };
 }

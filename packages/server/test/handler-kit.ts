@@ -1,7 +1,7 @@
 // A handler over routes of the test's own, with an engine of doubles behind it.
 import { type AuthState, systemClock } from "@segno/core";
 import type { RateLimiter } from "../src/engine.js";
-import { createHandler, type Handler, type Route } from "../src/http/index.js";
+import { createExchange, createHandler, type Handler, type Route } from "../src/http/index.js";
 import { resolveOptions } from "../src/resolve-config.js";
 import { createIdSource, silentLogger, systemRandom } from "../src/runtime.js";
 import type { SegnoOptions } from "../src/config.js";
@@ -25,17 +25,19 @@ export function createTestHandler(kit: KitOptions): Handler {
     kit.logged === undefined
       ? silentLogger
       : { ...silentLogger, error: (message: string, fields?: unknown) => kit.logged?.({ message, fields }) };
-  return createHandler({
-    config,
-    clock: systemClock,
-    random: systemRandom,
-    newId: createIdSource(systemClock, systemRandom),
-    log,
-    limiter: kit.limiter ?? { take: async () => {} },
-    hooks: kit.options?.telemetry ?? [],
-    routes: kit.routes,
-    authenticate: () => kit.auth ?? { status: "anonymous" },
-  });
+  return createHandler(
+    createExchange({
+      config,
+      clock: systemClock,
+      random: systemRandom,
+      newId: createIdSource(systemClock, systemRandom),
+      log,
+      limiter: kit.limiter ?? { take: async () => {} },
+      hooks: kit.options?.telemetry ?? [],
+      routes: kit.routes,
+      authenticate: () => kit.auth ?? { status: "anonymous" },
+    }),
+  );
 }
 
 /** A request as the application's own page sends it. */

@@ -6,6 +6,7 @@ import { signalUnknownPasskey } from "./passkey/signals.js";
 import { afterError, type SignInInput, type SignInState } from "./sign-in-state.js";
 import { createStore, type Flow } from "./store.js";
 
+/** Options of `createSignIn`. */
 export interface SignInOptions {
   /** Offer passkeys inside the email field where the browser can. Default: true. */
   readonly autofill?: boolean;
@@ -13,10 +14,13 @@ export interface SignInOptions {
   readonly returnTo?: string;
   /** BCP 47, for the mail. Default: the browser's language. */
   readonly locale?: string;
+  /** The browser's side of a ceremony. Default: this browser. */
   readonly browser?: PasskeyBrowser;
+  /** Called once somebody has signed in through this flow. */
   readonly onSignedIn?: (answer: SignedIn) => void;
 }
 
+/** What a person can do on the sign-in screen. */
 export interface SignInActions {
   /** Finds out what the browser can do and arms autofill. Call when the screen appears, and again after a sign-out. */
   start(): Promise<void>;
@@ -28,6 +32,7 @@ export interface SignInActions {
   signUpWithPasskey(): Promise<void>;
   /** Sends the mail with code and link; again, when called while waiting for the code. */
   sendEmail(): Promise<void>;
+  /** Sends the typed code; spaces and dashes are left out. */
   submitCode(code: string): Promise<void>;
   /** Back to the choice, keeping what was typed. Ends a prompt that is open. */
   back(): Promise<void>;
@@ -37,6 +42,7 @@ export interface SignInActions {
 
 const blank: SignInState = { status: "idle", input: { email: "", displayName: "" }, canUsePasskey: null, error: null };
 
+/** The flow that `createSignIn` makes. */
 export type SignInFlow = Flow<SignInState, SignInActions>;
 
 /**

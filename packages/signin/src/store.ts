@@ -1,6 +1,8 @@
 /** A flow that any view layer can drive: `getState` and `subscribe` fit `useSyncExternalStore`. */
 export interface Flow<State, Actions> {
+  /** The state now; the same object until it changes. */
   getState(): State;
+  /** Calls back after each change. Returns the function that ends it. */
   subscribe(listener: () => void): () => void;
   readonly actions: Actions;
 }

@@ -19,6 +19,7 @@ export interface MailCapture {
   nextLink(to: string): Promise<string>;
   /** Makes the next `times` (default 1) deliveries fail. */
   failNext(error: Error, times?: number): void;
+  /** Forgets every message. */
   clear(): void;
 }
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 
 /** Random bytes that repeat for a seed: SHA-256 in counter mode. Fits the engine's `random` option. Never for production. */
 export interface SeededRandom {
+  /** The next bytes of the sequence. */
   bytes(length: number): Uint8Array<ArrayBuffer>;
 }
 

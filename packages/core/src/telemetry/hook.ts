@@ -23,8 +23,11 @@ export interface OperationEnd {
  * Use the context object as the key of a `WeakMap` to carry a span from `before` to `finally`.
  */
 export interface TelemetryHook {
+  /** When the operation begins, in the order of the hooks. */
   before?(context: OperationContext): void | Promise<void>;
+  /** When it succeeded, in reverse order. */
   after?(context: OperationContext, end: OperationEnd): void | Promise<void>;
+  /** When it failed, in reverse order. */
   error?(context: OperationContext, error: SegnoError, end: OperationEnd): void | Promise<void>;
   /** Always last, exactly once. */
   finally?(context: OperationContext, end: OperationEnd): void | Promise<void>;

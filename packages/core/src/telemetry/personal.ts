@@ -6,7 +6,9 @@ declare const personalType: unique symbol;
  */
 export interface Personal<T> {
   readonly [personalType]: T;
+  /** Always `"[personal]"`. */
   toJSON(): "[personal]";
+  /** Always `"[personal]"`. */
   toString(): "[personal]";
 }
 

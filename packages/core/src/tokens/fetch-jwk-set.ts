@@ -7,10 +7,16 @@ export type KeySetFetch = (
 /** The part of a response a key set reads. */
 export interface KeySetResponse {
   readonly status: number;
-  readonly headers: { get(name: string): string | null };
+  readonly headers: {
+    /** The value of a header, or null. */
+    get(name: string): string | null;
+  };
   readonly body: {
+    /** Reads the body piece by piece. */
     getReader(): {
+      /** The next piece; `done` after the last one. */
       read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+      /** Ends the reading of an answer that is too large. */
       cancel(): Promise<void>;
     };
   } | null;

@@ -2,6 +2,7 @@ import type { AccessRequirement } from "@segno/core";
 import type { ReactNode } from "react";
 import { useAuth } from "./use-auth.js";
 
+/** Props of `Show`. */
 export interface ShowProps {
   readonly when: "signed-in" | "signed-out" | AccessRequirement;
   /** Shown when the condition is known not to hold. While it is unknown, nothing is shown. */

@@ -5,6 +5,7 @@ import { useSegno } from "../provider.js";
 import { scopesOf } from "./scopes.js";
 import { useSession } from "./use-session.js";
 
+/** What `useAuth` tells and does. */
 export interface Auth {
   /** False until it is known whether somebody is signed in. */
   readonly isLoaded: boolean;
@@ -18,11 +19,21 @@ export interface Auth {
    * not known (yet) counts as not met; scopes become known a moment after they are first asked for.
    */
   readonly has: (requirement: AccessRequirement) => boolean;
+  /** Ends the session here and in the other tabs. On an error the session still exists. */
   readonly signOut: () => Promise<Result<void>>;
 }
 
 const noScopes: readonly string[] = [];
 
+/**
+ * Who is signed in, for deciding what to show: ids, `has(requirement)`, a fresh access token, sign-out.
+ *
+ * Not checked: anything on the server. What `has` hides is not protected by it.
+ * @throws TypeError without a `<SegnoProvider>` above
+ * @example
+ * const { isSignedIn, has, signOut } = useAuth();
+ * const canPay = has({ acr: "phr", maxAgeSeconds: 300 });
+ */
 export function useAuth(): Auth {
   const { client } = useSegno();
   const { status, session } = useSession();

@@ -8,6 +8,7 @@ import { useSession } from "../session/use-session.js";
 import { CodeForm } from "./code-form.js";
 import { useSignIn } from "./use-sign-in.js";
 
+/** Props of `SignIn`. */
 export interface SignInProps extends Pick<SignInOptions, "autofill" | "returnTo" | "locale"> {
   /** Called once somebody is signed in, also when it happened by the mailed link in another tab. */
   readonly onSignedIn?: (user: User) => void;

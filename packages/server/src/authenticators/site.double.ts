@@ -7,7 +7,7 @@ import {
 } from "@segno/testing";
 import type { KyselyPlugin } from "kysely";
 import { compose } from "../composition.js";
-import type { SignInOptions } from "../config.js";
+import type { SegnoOptions, SignInOptions } from "../config.js";
 import type { Store } from "../engine.js";
 import type { MailSender } from "../mail/index.js";
 import { resolveOptions } from "../resolve-config.js";
@@ -21,6 +21,8 @@ export interface SiteOptions {
   readonly source?: StoreSource;
   readonly signIn?: SignInOptions;
   readonly rateLimit?: boolean;
+  /** Anything else an engine takes. */
+  readonly more?: Partial<SegnoOptions>;
 }
 
 /** A whole engine on a real store, with its clock, mail and statements in hand. */
@@ -43,6 +45,7 @@ export async function openSite(options: SiteOptions = {}) {
       clock,
       random,
       ...(options.signIn === undefined ? {} : { signIn: options.signIn }),
+      ...options.more,
     },
     {},
   );

@@ -3,6 +3,7 @@ import { defineRoute, type Route } from "./route.js";
 
 /** One named check; false or a throw means not ready. */
 export type HealthCheck = () => Promise<boolean>;
+/** What `GET /health/ready` answers: one line per check. */
 export interface HealthReport {
   readonly status: "ready" | "not_ready";
   readonly checks: Readonly<Record<string, "ok" | "failing">>;

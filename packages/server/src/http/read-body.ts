@@ -1,6 +1,8 @@
+import { isUtf8 } from "node:buffer";
 import { type ProblemField, SegnoError } from "@segno/core";
 import { getDotPath, safeParse } from "valibot";
 import { parseForm } from "./form.js";
+import type { IncomingWithBody } from "./incoming.js";
 import type { Route } from "./route.js";
 import { parseStrictJson } from "./strict-json.js";
 
@@ -23,7 +25,7 @@ export function invalidFields(fields: readonly ProblemField[]): SegnoError {
  * Reads, decodes and validates the body a route asks for.
  * @throws SegnoError `payload_too_large`, `unsupported_media_type`, `invalid_input`
  */
-export async function readBody(request: Request, route: Route): Promise<unknown> {
+export async function readBody(request: IncomingWithBody, route: Route): Promise<unknown> {
   const text = await readText(request, route.maxBodyBytes ?? defaultMaxBytes);
   if (route.body === undefined) {
     if (text === "") return undefined;
@@ -51,7 +53,7 @@ function textOf(issue: Issue): string {
   return issue.expected === null ? "Not valid." : `Expected ${issue.expected}.`;
 }
 
-function decode(request: Request, text: string, encodings: readonly ("json" | "form")[]): unknown {
+function decode(request: IncomingWithBody, text: string, encodings: readonly ("json" | "form")[]): unknown {
   const encoding = encodingOf(request.headers.get("content-type"));
   if (encoding === undefined || !encodings.includes(encoding)) throw new SegnoError("unsupported_media_type");
   return encoding === "json" ? parseStrictJson(text) : parseForm(text);
@@ -65,13 +67,25 @@ function encodingOf(contentType: string | null): "json" | "form" | undefined {
   return type === "application/x-www-form-urlencoded" ? "form" : undefined;
 }
 
-async function readText(request: Request, maxBytes: number): Promise<string> {
+async function readText(request: IncomingWithBody, maxBytes: number): Promise<string> {
+  const { body } = request;
+  if (typeof body === "string") {
+    if (Buffer.byteLength(body) > maxBytes) throw new SegnoError("payload_too_large");
+    return body;
+  }
+  if (body instanceof Uint8Array) {
+    if (body.byteLength > maxBytes) throw new SegnoError("payload_too_large");
+    return decodeUtf8(body);
+  }
   const declared = request.headers.get("content-length");
   if (declared !== null && !(Number(declared) <= maxBytes)) throw new SegnoError("payload_too_large");
-  if (request.body === null) return "";
+  return body === null ? "" : decodeUtf8(await readStream(body, maxBytes));
+}
+
+async function readStream(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  const reader = request.body.getReader();
+  const reader = body.getReader();
   for (let part = await read(reader); part !== undefined; part = await read(reader)) {
     length += part.byteLength;
     if (length > maxBytes) {
@@ -80,13 +94,13 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
     }
     chunks.push(part);
   }
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
-      chunks.length === 1 ? chunks[0] : Buffer.concat(chunks),
-    );
-  } catch {
-    throw new SegnoError("invalid_input", "The body is not UTF-8.");
-  }
+  return Buffer.concat(chunks);
+}
+
+/** A byte order mark stays: it is no white space to JSON. */
+function decodeUtf8(bytes: Uint8Array): string {
+  if (!isUtf8(bytes)) throw new SegnoError("invalid_input", "The body is not UTF-8.");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 }
 
 async function read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | undefined> {

@@ -1,17 +1,14 @@
+import type { PlainResponse } from "@segno/core";
 import type { Reply } from "./route.js";
 
 interface ResponseContext {
   readonly requestId: string;
+  /** The engine's time: clients correct their clock skew by it (RFC 9449 section 11.1). */
+  readonly nowMs: number;
   readonly shared: Readonly<Record<string, string>>;
   readonly setCookies: readonly string[];
   readonly isHead: boolean;
 }
-
-const everyResponse = {
-  "cache-control": "no-store",
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-} as const;
 
 /** A page that runs nothing, loads nothing, posts home only and fits into no frame. */
 const everyPage = {
@@ -21,9 +18,15 @@ const everyPage = {
   "cross-origin-opener-policy": "same-origin",
 } as const;
 
-/** A reply as a response, with the headers every answer carries; a reply's own headers win. */
-export function createResponse(reply: Reply, context: ResponseContext): Response {
-  const headers: Record<string, string> = { ...everyResponse, "x-request-id": context.requestId };
+/** A reply as an answer, with the headers every answer carries; a reply's own headers win. */
+export function createAnswer(reply: Reply, context: ResponseContext): PlainResponse {
+  const headers: Record<string, string> = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-request-id": context.requestId,
+    date: httpDate(context.nowMs),
+  };
   let body: string | null = null;
   if (reply.html !== undefined) {
     headers["content-type"] = "text/html; charset=utf-8";
@@ -34,13 +37,34 @@ export function createResponse(reply: Reply, context: ResponseContext): Response
   } else if (reply.text !== undefined) {
     body = reply.text;
   }
-  for (const [name, value] of Object.entries(context.shared)) headers[name] = value;
-  for (const [name, value] of Object.entries(reply.headers ?? {})) headers[name.toLowerCase()] = value;
+  const { shared } = context;
+  for (const name in shared) headers[name] = shared[name] ?? "";
+  if (reply.headers !== undefined) {
+    for (const [name, value] of Object.entries(reply.headers)) headers[name.toLowerCase()] = value;
+  }
   if (headers["content-type"]?.startsWith("text/html")) Object.assign(headers, { ...everyPage, ...headers });
   if (headers["access-control-allow-origin"] === undefined) headers["cross-origin-resource-policy"] = "same-origin";
   const status = reply.status ?? (body === null ? 204 : 200);
   const isEmpty = context.isHead || status === 204 || status === 304;
-  const response = new Response(isEmpty ? null : body, { status, headers });
-  for (const cookie of context.setCookies) response.headers.append("set-cookie", cookie);
+  return { status, headers, setCookies: context.setCookies, body: isEmpty ? null : body };
+}
+
+let dateSecond = Number.NaN;
+let dateText = "";
+
+/** RFC 9110 section 5.6.7. Written once a second. */
+export function httpDate(nowMs: number): string {
+  const second = Math.floor(nowMs / 1_000);
+  if (second !== dateSecond) {
+    dateText = new Date(second * 1_000).toUTCString();
+    dateSecond = second;
+  }
+  return dateText;
+}
+
+/** The same for hosts that speak web standards. */
+export function toResponse({ status, headers, setCookies, body }: PlainResponse): Response {
+  const response = new Response(body, { status, headers });
+  for (const cookie of setCookies) response.headers.append("set-cookie", cookie);
   return response;
 }

@@ -1,10 +1,11 @@
 import type { Authentication, AuthState } from "@segno/core";
 import type { GenericSchema } from "valibot";
 import type { Actor } from "../engine.js";
+import type { Incoming } from "./incoming.js";
 
 /** What a handler gets: parsed input and who is asking. Nothing here is taken on trust from the client. */
 export interface RouteContext<Body = undefined> {
-  readonly request: Request;
+  readonly request: Incoming;
   readonly requestId: string;
   readonly body: Body;
   /** Path parameters by name, decoded and length-checked. */

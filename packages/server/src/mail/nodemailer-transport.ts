@@ -2,6 +2,7 @@ import type { MailTransport } from "../engine.js";
 
 /** The part of a nodemailer transporter that is used. Pass what `nodemailer.createTransport()` returned. */
 export interface NodemailerTransporter {
+  /** Resolves once the mail server took the message. */
   sendMail(message: {
     readonly from: string;
     readonly to: { readonly name: string; readonly address: string };

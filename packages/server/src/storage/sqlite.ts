@@ -13,6 +13,7 @@ import type { StoreContext, StoreSource } from "./source.js";
 import { sqliteDialect, whenFree } from "./sqlite-dialect.js";
 import { insideTransaction } from "./transaction-guard.js";
 
+/** Options of `sqlite`. */
 export interface SqliteOptions {
   /** `full` (default): a commit survives a power cut. `normal`: it survives a crash of the process only, and is faster. */
   readonly durability?: "full" | "normal";

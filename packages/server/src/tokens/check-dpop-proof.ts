@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { SegnoError, verifyDpopProof } from "@segno/core";
+import type { Incoming } from "../http/index.js";
 import type { Engine } from "../engine.js";
 import { rememberOnce } from "../storage/index.js";
 
@@ -43,7 +44,7 @@ export async function checkDpopProof(engine: Engine, presented: PresentedProof):
  * The key thumbprint of a request's `DPoP` header; undefined when there is none.
  * @throws SegnoError `invalid_dpop_proof`
  */
-export async function checkDpopHeader(engine: Engine, request: Request): Promise<string | undefined> {
+export async function checkDpopHeader(engine: Engine, request: Incoming): Promise<string | undefined> {
   const proof = request.headers.get("dpop");
   if (proof === null) return undefined;
   return await checkDpopProof(engine, { proof, method: request.method, url: request.url });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ResolvedConfig } from "../config.js";
 import type { Reply } from "../http/route.js";
+import type { Incoming } from "../http/incoming.js";
 
 /**
  * What this engine is and offers (RFC 8414, OpenID Connect Discovery): only what exists. There is no authorization
@@ -30,7 +31,7 @@ export function discoveryDocument(config: ResolvedConfig): Readonly<Record<strin
 const bodies = new WeakMap<object, { readonly etag: string }>();
 
 /** A public document that may be cached, with its strong ETag; 304 to a caller that has it. */
-export function publicDocument(document: object, request: Request): Reply {
+export function publicDocument(document: object, request: Incoming): Reply {
   let known = bodies.get(document);
   if (known === undefined) {
     known = { etag: `"${createHash("sha256").update(JSON.stringify(document)).digest("base64url")}"` };

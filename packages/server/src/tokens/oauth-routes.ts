@@ -2,6 +2,7 @@ import { type Authentication, SegnoError } from "@segno/core";
 import * as v from "valibot";
 import type { Engine } from "../engine.js";
 import { defineRoute, type Route } from "../http/route.js";
+import type { Incoming } from "../http/incoming.js";
 import { authenticateAccessToken } from "./authenticate-access-token.js";
 import { authenticateIntrospectionClient, requirePublicClient } from "./authenticate-client.js";
 import { checkDpopHeader } from "./check-dpop-proof.js";
@@ -91,7 +92,7 @@ function introspect(engine: Engine): Route {
 }
 
 /** Whose access token is in the header. Never the cookie: it would make this callable from any site. */
-async function callerByToken(engine: Engine, request: Request): Promise<Authentication | undefined> {
+async function callerByToken(engine: Engine, request: Incoming): Promise<Authentication | undefined> {
   const [, scheme = "", token = ""] =
     /^(bearer|dpop) +([\w.~+/=-]+) *$/i.exec(request.headers.get("authorization") ?? "") ?? [];
   if (token === "") return undefined;

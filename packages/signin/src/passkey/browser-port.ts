@@ -7,9 +7,14 @@ type RequestOptions = Parameters<typeof startAuthentication>[0]["optionsJSON"];
 
 /** The browser's side of a ceremony. Tests and native apps bring their own. */
 export interface PasskeyBrowser {
+  /** What this browser can do; never prompts. */
   support(): Promise<PasskeySupport>;
+  /** Makes a passkey: `navigator.credentials.create()` in its JSON form. Rejects with what the browser threw. */
   create(publicKey: JsonObject): Promise<JsonObject>;
-  /** @param isConditional offer passkeys inside the email field, without a prompt; waits until one is picked or `cancel` is called */
+  /**
+   * Uses a passkey: `navigator.credentials.get()` in its JSON form. Rejects with what the browser threw.
+   * @param isConditional offer passkeys inside the email field, without a prompt; waits until one is picked or `cancel` is called
+   */
   get(publicKey: JsonObject, isConditional: boolean): Promise<JsonObject>;
   /** Ends the ceremony that is running, if any. */
   cancel(): void;

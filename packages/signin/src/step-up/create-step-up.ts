@@ -24,6 +24,7 @@ export type StepUpState =
       readonly isVerifying: boolean;
     });
 
+/** A step-up under way: what was asked for, what can help, and what went wrong last. */
 export interface StepUpPending<Status extends string> {
   readonly status: Status;
   readonly requirement: StepUpRequirement;
@@ -31,19 +32,24 @@ export interface StepUpPending<Status extends string> {
   readonly error: ClientError | null;
 }
 
+/** What a person, or the code around it, can do about a step-up. */
 export interface StepUpActions {
   /**
    * Runs a call; when the service asks for a step-up, waits for the person to confirm and runs it again. Cancelled:
    * the first answer is returned. Works for client calls and for `fetch` responses.
    */
   run<T>(call: () => Promise<T>): Promise<T>;
+  /** Opens the passkey prompt. Must run inside a click. */
   confirmWithPasskey(): Promise<void>;
   /** Mails a code to the account's own address; only where the requirement is no more than `aal1`. */
   sendEmail(): Promise<void>;
+  /** Sends the typed code; spaces and dashes are left out. */
   submitCode(code: string): Promise<void>;
+  /** Gives up: `run` returns the first answer. */
   cancel(): void;
 }
 
+/** The flow that `createStepUp` makes. */
 export type StepUpFlow = Flow<StepUpState, StepUpActions>;
 
 /** Confirms that it is still the same person, then resumes what was asked. One step-up serves all calls that wait. */

@@ -4,10 +4,15 @@ export interface CookieJar {
   store(url: URL, setCookies: readonly string[]): void;
   /** The `Cookie` header for a request, or `undefined` when there is none. */
   header(url: URL): string | undefined;
+  /** The value of a cookie that is still good, whatever its path. */
   get(name: string): string | undefined;
+  /** Plants a cookie, as a script or another site might. */
   set(name: string, value: string): void;
+  /** Drops a cookie. */
   delete(name: string): void;
+  /** Names of all cookies that are still good. */
   names(): readonly string[];
+  /** Drops all. */
   clear(): void;
 }
 

@@ -23,6 +23,7 @@ export interface TestBrowser {
   call<Body = Record<string, unknown>>(path: string, body?: unknown, init?: RequestInit): Promise<TestAnswer<Body>>;
 }
 
+/** An answer, read. */
 export interface TestAnswer<Body> {
   readonly status: number;
   readonly headers: Headers;
@@ -32,11 +33,17 @@ export interface TestAnswer<Body> {
 
 /** What the browser talks to. */
 export interface TestSite {
+  /** The engine's `handler`, or any function of this shape. */
   readonly handler: (request: Request, peer?: { readonly remoteAddress?: string }) => Promise<Response>;
   readonly origin: string;
   readonly basePath: string;
+  /** Milliseconds since the epoch: when cookies end. */
   readonly nowMs: () => number;
-  readonly random?: { bytes(length: number): Uint8Array };
+  /** Where the passkey device draws from. Default: the system's randomness. */
+  readonly random?: {
+    /** That many bytes. */
+    bytes(length: number): Uint8Array;
+  };
 }
 
 const defaultUserAgent =

@@ -2,6 +2,7 @@ import { createSegnoClient, type Locks, type SegnoClient, type SegnoClientOption
 import type { Segno } from "@segno/server";
 import { openBrowser, type TestBrowser } from "../browser/test-browser.js";
 
+/** Options of `createInMemoryClient`: those of the Segno client, and the browser it runs in. */
 export interface InMemoryClientOptions extends Omit<SegnoClientOptions, "baseUrl" | "basePath" | "fetch"> {
   /** Share a browser's cookies, for example one that is signed in already. Default: a new browser. */
   readonly browser?: TestBrowser;

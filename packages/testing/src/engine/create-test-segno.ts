@@ -39,6 +39,7 @@ export interface TestSegno {
   settle(): Promise<void>;
   /** Every row of every table as text: for tests that look for secrets or personal data at rest. */
   dump(): Promise<string>;
+  /** Stops the engine and throws the database away. */
   close(): Promise<void>;
 }
 

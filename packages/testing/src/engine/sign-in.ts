@@ -13,6 +13,7 @@ export interface SignedInBrowser {
   tokens(): Promise<Required<Tokens>>;
 }
 
+/** Who signs in, and where. */
 export interface SignInAsOptions {
   readonly displayName?: string;
   /** Sign in here. Default: a new browser. */

@@ -6,6 +6,7 @@ import { openBrowser, type TestBrowser } from "../browser/test-browser.js";
 /** One msw request handler. Fits `setupServer(...)` and `setupWorker(...)` of msw 3. */
 export type MswHandler = ReturnType<typeof http.all>;
 
+/** Options of `segnoHandlers`. */
 export interface SegnoHandlersOptions {
   /** Whose cookies requests carry, for example a browser that is signed in. Default: a new one, shared by all requests. */
   readonly browser?: TestBrowser;
@@ -27,6 +28,7 @@ export function segnoHandlers(segno: Segno, options: SegnoHandlersOptions = {}):
   return [http.all(`${segno.origin}${segno.basePath}/*`, answer), http.all(`${segno.origin}/.well-known/*`, answer)];
 }
 
+/** Options of `mockSessionHandlers`. */
 export interface MockSessionHandlersOptions {
   /** Default: any origin. */
   readonly origin?: string;

@@ -17,11 +17,15 @@ import {
   type Tampering,
 } from "./ceremony.js";
 
+/** What kind of device it plays. */
 export interface SoftwareAuthenticatorOptions {
   /** The page's origin, for example `https://app.example.com`. */
   readonly origin: string;
   /** Where keys and credential ids come from. Default: the system's randomness; seeded, both repeat. */
-  readonly random?: { bytes(length: number): Uint8Array };
+  readonly random?: {
+    /** That many bytes. */
+    bytes(length: number): Uint8Array;
+  };
   /** The counter before the first use. Default: no counter (always 0), as synced passkeys do. Given: grows by one a use. */
   readonly signCount?: number;
   /** Whether new credentials may be synced (BE). Default true: a multi-device passkey. */
@@ -42,6 +46,7 @@ export interface SoftwareCredential {
   readonly counter: number;
 }
 
+/** A passkey device without a browser. */
 export interface SoftwareAuthenticator {
   /** Answers `navigator.credentials.create()`: keeps a new discoverable ES256 credential. */
   create(options: CreationOptions, lies?: Tampering): Promise<RegistrationResponse>;

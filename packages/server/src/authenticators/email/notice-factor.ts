@@ -1,3 +1,4 @@
+import type { Incoming } from "../../http/index.js";
 import type { Db, Engine } from "../../engine.js";
 import { verifiedEmailOf } from "../../users/index.js";
 import { pickLocale } from "./locale.js";
@@ -11,7 +12,7 @@ export async function noticeFactor(
     readonly userId: string;
     readonly what: "passkey_added" | "passkey_removed";
     readonly name: string;
-    readonly request: Request;
+    readonly request: Incoming;
   },
 ): Promise<void> {
   const to = await verifiedEmailOf(engine, trx, input.userId);
