@@ -125,4 +125,19 @@ describe("against the engine", () => {
     const listed = await app.sessions.list();
     expect(listed.error).toBeNull();
   });
+
+  it.each([-15, 15])("binds tokens where the device's clock is %i minutes off", async (off) => {
+    vi.useFakeTimers({ toFake: ["Date"], now: test.clock.nowMs() + off * 60_000 });
+    const pair = await generateDpopKeyPair();
+    const proofKeys = { load: async () => pair };
+    const { client } = createInMemoryClient(test.segno, { dpop: true, proofKeys });
+    await signIn(client);
+    expect((await client.getToken()).error).toBeNull();
+    const app = openApp({ dpop: true, proofKeys });
+    expect((await signIn(app, "bob@example.com")).error).toBeNull();
+    expect((await app.sessions.list()).error).toBeNull();
+    test.clock.advance({ minutes: 5 });
+    vi.setSystemTime(test.clock.nowMs() + off * 60_000);
+    expect((await app.getToken()).error).toBeNull();
+  });
 });
