@@ -6,7 +6,7 @@ import {
   type RequestOptions,
   type TestBrowser,
 } from "@segno/testing";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { openSite, origin, type Site } from "./site.double.js";
 
@@ -254,12 +254,19 @@ async function send(site: Site, request: Request): Promise<Answer> {
 }
 const isSuccess = ({ status }: Answer) => status < 300 || status === 303;
 
-const sites: Site[] = [];
-const databases: TestDatabase[] = [];
-afterEach(async () => {
-  for (const site of sites.splice(0)) await site.close();
-  for (const database of databases.splice(0)) await database.drop();
-});
+/** Children before parents. Keys and migrations stay. */
+const tables = [
+  "segno_attempts",
+  "segno_refresh_families",
+  "segno_sessions",
+  "segno_passkeys",
+  "segno_identifiers",
+  "segno_users",
+  "segno_outbox",
+  "segno_mail",
+  "segno_once",
+  "segno_revoked_tokens",
+] as const;
 
 describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
   if (skipped !== undefined) {
@@ -268,19 +275,28 @@ describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
   }
 
   /** Two engines on one database; in memory there is only one. */
-  async function open(): Promise<readonly [Site, Site]> {
-    const database = await create();
-    databases.push(database);
+  let sites: readonly [Site, Site];
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await create();
     const one = await openSite({ source: database.source() });
-    sites.push(one);
-    if (name === "sqlite memory") return [one, one];
-    const two = await openSite({ source: database.source() });
-    sites.push(two);
-    return [one, two];
-  }
+    // either of them may send a mail that the other put into the queue
+    const open = () => openSite({ source: database.source(), more: { email: one.mail } });
+    sites = name === "sqlite memory" ? [one, one] : [one, await open()];
+  });
+  beforeEach(async () => {
+    sites[0].mail.clear();
+    await sites[0].store.transaction(async (trx) => {
+      for (const table of tables) await trx.deleteFrom(table).execute();
+    });
+  });
+  afterAll(async () => {
+    for (const site of new Set(sites)) await site.close();
+    await database.drop();
+  });
 
   it.each(Object.entries(kinds))("T-023, T-024: %s: of 50 at once exactly one counts", async (_kind, prepare) => {
-    const [one, two] = await open();
+    const [one, two] = sites;
     const browser = one.browser();
     const thing = await prepare(one, browser);
     const requests = Array.from({ length: parallel }, () => requestOf(thing, browser));
@@ -299,7 +315,7 @@ describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
   });
 
   it("T-023: link and code of one mail at once: one of them", async () => {
-    const [one, two] = await open();
+    const [one, two] = sites;
     const browser = one.browser();
     const { attemptId, code, token } = await startMail(one, browser);
     const byLink: Redeemable = { path: "/v1/email/link", json: { token } };
@@ -314,7 +330,7 @@ describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
   });
 
   it("T-103: one passkey counter value used in ten ceremonies at once passes once", async () => {
-    const [one, two] = await open();
+    const [one, two] = sites;
     const device = createSoftwareAuthenticator({ origin, signCount: 1 });
     const browser = one.browser({ authenticator: device });
     const up = await signUpByPasskey(browser);
@@ -333,7 +349,7 @@ describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
   });
 
   it("T-105: parallel removals of the last two passkeys leave one", async () => {
-    const [one, two] = await open();
+    const [one, two] = sites;
     const browser = one.browser();
     const up = await signUpByPasskey(browser);
     await browser.call(up.path, up.json);
@@ -351,7 +367,7 @@ describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
   });
 
   it("T-096: of 50 wrong codes at once five are compared, and then not even the right one", async () => {
-    const [one, two] = await open();
+    const [one, two] = sites;
     const browser = one.browser();
     const { attemptId, code } = await startMail(one, browser);
     const wrong: Redeemable = {
