@@ -1,3 +1,4 @@
+import type { Incoming } from "./incoming.js";
 import type { Route } from "./route.js";
 
 export interface CorsOptions {
@@ -22,14 +23,14 @@ export function corsHeaders(
     vary: "Origin",
     "access-control-allow-origin": origin,
     "access-control-allow-credentials": "true",
-    "access-control-expose-headers": "X-Request-Id, Retry-After, WWW-Authenticate, DPoP-Nonce",
+    "access-control-expose-headers": "X-Request-Id, Retry-After, WWW-Authenticate, DPoP-Nonce, Date",
   };
 }
 
 /** The answer to a preflight from a listed origin; `undefined` when the method is not one of the path's. */
 export function preflightHeaders(
   routes: readonly Route[],
-  request: Request,
+  request: Incoming,
   options: CorsOptions,
 ): Record<string, string> | undefined {
   const wanted = request.headers.get("access-control-request-method");

@@ -93,6 +93,7 @@ describe("answers", () => {
       "cache-control": "no-store",
       "content-type": "application/json",
       "cross-origin-resource-policy": "same-origin",
+      date: expect.stringMatching(/ GMT$/),
       "referrer-policy": "no-referrer",
       "x-content-type-options": "nosniff",
       "x-request-id": expect.stringMatching(/^[0-9a-f-]{36}$/),

@@ -4,6 +4,7 @@ import {
   type AuthState,
   type Clock,
   type Peer,
+  type PlainResponse,
   SegnoError,
   type TelemetryHook,
   withTelemetry,
@@ -15,11 +16,12 @@ import { type ClientIp, createClientIpResolver } from "./client-ip.js";
 import { cookieNames, createRouteCookies } from "./cookies.js";
 import { corsHeaders, preflightHeaders } from "./cors.js";
 import { errorParts } from "./error-response.js";
+import type { IncomingWithBody } from "./incoming.js";
 import { checkOrigin } from "./origin.js";
 import { pathOf } from "./path.js";
 import { rateRuleOf } from "./rate-rules.js";
 import { problemFields, readBody } from "./read-body.js";
-import { createResponse } from "./respond.js";
+import { createAnswer, toResponse } from "./respond.js";
 import type { Reply, Route, RouteContext } from "./route.js";
 import { createRouter, type RouteMatch } from "./router.js";
 
@@ -35,26 +37,35 @@ export interface HandlerParts {
   readonly authenticate: (input: AuthenticateInput) => AuthState | Promise<AuthState>;
 }
 export type Handler = (request: Request, peer?: Peer) => Promise<Response>;
+/** The way of a request without web objects. A `Request` may go it too. */
+export type Exchange = (request: IncomingWithBody, peer?: Peer) => Promise<PlainResponse>;
 
 const maxQueryLength = 4_096;
 const inboundRequestId = /^[A-Za-z0-9._-]{8,64}$/;
 
+/** An exchange for hosts that speak web standards. */
+export function createHandler(exchange: Exchange): Handler {
+  return async (request, peer) => toResponse(await exchange(request, peer));
+}
+
 /** The whole way of a request: route, limits, origin, caller, body, verb, answer. It never rejects. */
-export function createHandler(parts: HandlerParts): Handler {
+export function createExchange(parts: HandlerParts): Exchange {
   const { config } = parts;
   const router = createRouter(parts.routes, (route) => locationsOf(route, config));
   const resolveClient = createClientIpResolver(config.clientIp);
+  const warnOnce = addressWarning(parts);
   const exchange: ExchangeParts = {
     ...parts,
     names: cookieNames(config.isSecure),
     allowedOrigins: [config.origin, ...config.trustedOrigins],
   };
   return async (request, peer) => {
+    if (peer?.remoteAddress === undefined) warnOnce();
     const client = resolveClient(request.headers, peer);
     const requestId = requestIdOf(request, client, parts.newId);
     const path = pathOf(request.url);
     const match = router.find(request.method, path);
-    if (request.method === "OPTIONS") return answerPreflight(match, request, { requestId, config });
+    if (request.method === "OPTIONS") return answerPreflight(match, request, { requestId, config, clock: parts.clock });
     const run = () => answer(exchange, { request, peer, path, requestId, client, match });
     if (parts.hooks.length === 0 || match.kind !== "found") return (await run()).response;
     const operation = `http.${match.route.operationId}`;
@@ -71,7 +82,7 @@ function locationsOf(route: Route, config: ResolvedConfig): readonly string[] {
 }
 
 /** An id from outside is believed only where a listed proxy sent it. */
-function requestIdOf(request: Request, client: ClientIp, newId: () => string): string {
+function requestIdOf(request: IncomingWithBody, client: ClientIp, newId: () => string): string {
   const given = client.isFromTrustedProxy ? request.headers.get("x-request-id") : null;
   return given !== null && inboundRequestId.test(given) ? given : newId();
 }
@@ -81,7 +92,7 @@ interface ExchangeParts extends HandlerParts {
   readonly allowedOrigins: readonly string[];
 }
 interface Arrival {
-  readonly request: Request;
+  readonly request: IncomingWithBody;
   readonly peer: Peer | undefined;
   readonly path: string;
   readonly requestId: string;
@@ -89,7 +100,7 @@ interface Arrival {
   readonly match: RouteMatch;
 }
 interface Answer {
-  readonly response: Response;
+  readonly response: PlainResponse;
   readonly error?: SegnoError;
 }
 
@@ -97,7 +108,7 @@ async function answer(parts: ExchangeParts, arrival: Arrival): Promise<Answer> {
   const { request, match, requestId } = arrival;
   const route = match.kind === "found" ? match.route : undefined;
   const shared = corsHeaders(route, request.headers.get("origin"), parts.config);
-  const isHead = request.method === "HEAD";
+  const at = { requestId, shared, isHead: request.method === "HEAD" };
   const { cookies, setCookies } = createRouteCookies(request.headers.get("cookie"), parts);
   try {
     if (match.kind === "none") throw new SegnoError("not_found");
@@ -107,7 +118,7 @@ async function answer(parts: ExchangeParts, arrival: Arrival): Promise<Answer> {
     }
     const context = await contextOf(parts, arrival, { route: match.route, params: match.params, cookies });
     const reply = await match.route.handle(context);
-    return { response: createResponse(reply, { requestId, shared, setCookies: setCookies(), isHead }) };
+    return { response: createAnswer(reply, { ...at, nowMs: parts.clock.nowMs(), setCookies: setCookies() }) };
   } catch (caught) {
     const error = toSegnoError(caught);
     logFailure(parts, error, { requestId, operation: route?.operationId });
@@ -115,7 +126,7 @@ async function answer(parts: ExchangeParts, arrival: Arrival): Promise<Answer> {
     const reply: Reply = { status: failure.status, text: failure.body, headers: failure.headers };
     // a failed request signs nobody in: only what it takes away goes out
     const removed = setCookies().filter((cookie) => cookie.includes("; Max-Age=0;"));
-    return { error, response: createResponse(reply, { requestId, shared, setCookies: removed, isHead }) };
+    return { error, response: createAnswer(reply, { ...at, nowMs: parts.clock.nowMs(), setCookies: removed }) };
   }
 }
 
@@ -193,19 +204,19 @@ function readQuery(url: string): URLSearchParams {
 
 function answerPreflight(
   match: RouteMatch,
-  request: Request,
-  context: { readonly requestId: string; readonly config: ResolvedConfig },
-): Response {
+  request: IncomingWithBody,
+  context: { readonly requestId: string; readonly config: ResolvedConfig; readonly clock: Clock },
+): PlainResponse {
   const { requestId, config } = context;
+  const at = { requestId, nowMs: context.clock.nowMs(), setCookies: [], isHead: false };
   const routes = match.kind === "other_method" ? match.routes : [];
   const shared = preflightHeaders(routes, request, config);
-  if (shared !== undefined)
-    return createResponse({ status: 204 }, { requestId, shared, setCookies: [], isHead: false });
+  if (shared !== undefined) return createAnswer({ status: 204 }, { ...at, shared });
   const error = new SegnoError(match.kind === "none" ? "not_found" : "method_not_allowed");
   const failure = errorParts(error, "problem", { requestId });
   const allow: Record<string, string> = match.kind === "other_method" ? { allow: match.allow.join(", ") } : {};
   const reply: Reply = { status: failure.status, text: failure.body, headers: { ...failure.headers, ...allow } };
-  return createResponse(reply, { requestId, shared: {}, setCookies: [], isHead: false });
+  return createAnswer(reply, { ...at, shared: {} });
 }
 
 /** Only faults of ours are worth a line. Outside development the cause's text stays out: it may quote a row. */
@@ -226,12 +237,27 @@ function logFailure(
   else parts.log.error("request failed", { ...fields, stack: cause.stack });
 }
 
+/** Limits per address need one: a host that hands none over puts everybody into one bucket, which is worth a line. */
+function addressWarning({ config, log }: HandlerParts): () => void {
+  const source = config.clientIp?.source;
+  let isSilent = !config.rateLimit || source === undefined || source === "header";
+  return () => {
+    if (isSilent) return;
+    isSilent = true;
+    log.warn(
+      "The host server tells no socket address, so limits per address count everybody together. " +
+        'Set clientIp to { source: "header", header } with a header that your platform sets and strips from outside.',
+      { clientIp: source },
+    );
+  };
+}
+
 /** Lets telemetry hooks see the failure that the answer hides. */
 async function observed(
   hooks: readonly TelemetryHook[],
   scope: { readonly operation: string; readonly requestId: string },
   run: () => Promise<Answer>,
-): Promise<Response> {
+): Promise<PlainResponse> {
   let answered: Answer | undefined;
   try {
     await withTelemetry({ ...scope, hooks }, async () => {
