@@ -10,6 +10,8 @@ import { compositionRoot, packageArrows, serverInfrastructure, withoutNode } fro
  */
 export function checkImports(root) {
   const violations = [];
+  /** Which files a file needs at run time. oxlint's own rule does not follow `.js` to a `.tsx` file. */
+  const graph = new Map();
   let files = 0;
   for (const name of readdirSync(join(root, "packages")).sort()) {
     const source = join(root, "packages", name, "src");
@@ -25,10 +27,29 @@ export function checkImports(root) {
         const reason = forbidden({ name, path, isTest, arrows: arrows ?? [], ...entry });
         if (reason !== undefined)
           violations.push(`packages/${name}/src/${path}:${entry.line}: imports "${entry.from}": ${reason}`);
+        if (entry.isType || isTest || !entry.from.startsWith(".")) continue;
+        const target = posix.normalize(posix.join(posix.dirname(path), entry.from)).replace(/\.js$/, "");
+        const from = `packages/${name}/src/${path.replace(/\.tsx?$/, "")}`;
+        graph.set(from, [...(graph.get(from) ?? []), `packages/${name}/src/${target}`]);
       }
     }
   }
+  violations.push(...cyclesOf(graph));
   return { files, violations };
+}
+
+/** One line for each import that closes a circle. */
+function cyclesOf(graph) {
+  const found = [];
+  const done = new Set();
+  const walk = (file, way) => {
+    if (way.includes(file)) found.push(`${[...way.slice(way.indexOf(file)), file].join(" -> ")}: a cycle`);
+    if (way.includes(file) || done.has(file)) return;
+    for (const next of graph.get(file) ?? []) walk(next, [...way, file]);
+    done.add(file);
+  };
+  for (const file of graph.keys()) walk(file, []);
+  return found;
 }
 
 /** Why this import may not be, or undefined. */

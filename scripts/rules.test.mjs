@@ -25,6 +25,17 @@ function plant(name, files) {
 }
 
 describe("import rules", () => {
+  it("finds a cycle, also through a .tsx file, and not one of types alone", () => {
+    const at = plant("cycle", {
+      "packages/react/src/a.ts": 'import { b } from "./b.js";\nexport const a = b;\n',
+      "packages/react/src/b.tsx": 'import { a } from "./a.js";\nexport const b = a;\n',
+      "packages/react/src/c.ts": 'import type { D } from "./d.js";\nexport type C = D;\n',
+      "packages/react/src/d.ts": 'import type { C } from "./c.js";\nexport type D = C;\n',
+    });
+    const way = "packages/react/src/a -> packages/react/src/b -> packages/react/src/a: a cycle";
+    expect(checkImports(at).violations).toEqual([way]);
+  });
+
   const cases = [
     ["a package reaches against its arrow", "packages/core/src/a.ts", 'import { x } from "@segno/server";\n'],
     [

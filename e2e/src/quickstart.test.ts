@@ -36,7 +36,7 @@ describe("passkeys", () => {
     await page.goto("/sign-in");
     await page.getByRole("button", { name: "Sign in with a passkey" }).click();
     await page.getByRole("heading", { name: "Security" }).waitFor();
-    expect(await page.getByRole("region", { name: "Passkeys" }).getByRole("listitem").count()).toBe(1);
+    await expect.poll(() => page.getByRole("region", { name: "Passkeys" }).getByRole("listitem").count()).toBe(1);
   });
 
   it("signs in by autofill without any click", async () => {

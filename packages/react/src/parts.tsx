@@ -1,6 +1,6 @@
 import type { ClientError } from "@segno/client";
 import { type ComponentProps, type FormEvent, type ReactNode, useId } from "react";
-import { errorText, useSegno } from "./provider.js";
+import { errorText, useSegno } from "./context.js";
 
 /** A button that stays focusable while its action runs; the flow itself ignores the second click. */
 export function Button({

@@ -1,20 +1,10 @@
-import type { ClientError, SegnoClient, SessionSnapshot } from "@segno/client";
-import { createStepUp, type StepUpFlow } from "@segno/signin";
-import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
+import type { SegnoClient, SessionSnapshot } from "@segno/client";
+import { createStepUp } from "@segno/signin";
+import { type ReactNode, useMemo, useState } from "react";
+import { SegnoContext, type SegnoContextValue } from "./context.js";
 import { englishMessages } from "./messages/english.js";
 import type { Messages } from "./messages/messages.js";
 import { StepUpDialog } from "./step-up/step-up-dialog.js";
-
-export interface SegnoContextValue {
-  readonly client: SegnoClient;
-  /** What the server knew when it rendered the page; undefined when it did not say. */
-  readonly initialSession: SessionSnapshot | null | undefined;
-  readonly messages: Messages;
-  readonly dir: "ltr" | "rtl" | undefined;
-  readonly stepUp: StepUpFlow;
-}
-
-const SegnoContext = createContext<SegnoContextValue | null>(null);
 
 /** Props of `SegnoProvider`. */
 export interface SegnoProviderProps {
@@ -48,16 +38,4 @@ export function SegnoProvider(props: SegnoProviderProps): ReactNode {
       {stepUpDialog && <StepUpDialog />}
     </SegnoContext>
   );
-}
-
-/** The nearest provider's value. */
-export function useSegno(): SegnoContextValue {
-  const value = useContext(SegnoContext);
-  if (!value) throw new TypeError("Segno hooks and components need a <SegnoProvider> above them.");
-  return value;
-}
-
-/** The text for an error in the language of the catalogue. */
-export function errorText(messages: Messages, error: ClientError): string {
-  return Object.hasOwn(messages.errors, error.code) ? (messages.errors[error.code] ?? error.title) : error.title;
 }

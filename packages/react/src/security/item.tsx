@@ -1,7 +1,7 @@
 import { type ReactNode, useRef, useState } from "react";
 import { fill } from "../messages/messages.js";
 import { Button, Field, submit } from "../parts.js";
-import { useSegno } from "../provider.js";
+import { useSegno } from "../context.js";
 
 interface ItemProps {
   readonly name: string;

@@ -2,7 +2,7 @@ import { addPasskey, listPasskeys, removePasskey } from "@segno/signin";
 import { type ReactNode, useCallback } from "react";
 import { fill } from "../messages/messages.js";
 import { Button, Live, Problem } from "../parts.js";
-import { useSegno } from "../provider.js";
+import { useSegno } from "../context.js";
 import { Item, when } from "./item.js";
 import { useResource } from "./use-resource.js";
 

@@ -2,7 +2,7 @@ import type { ClientError, EmailAttempt, Result, User } from "@segno/client";
 import { type ReactNode, useState } from "react";
 import { fill } from "../messages/messages.js";
 import { Button, Field, Live, Problem, submit } from "../parts.js";
-import { useSegno } from "../provider.js";
+import { useSegno } from "../context.js";
 import { CodeForm } from "../sign-in/code-form.js";
 
 /** Details that are still missing: asked for one by one, when there is a reason to. */

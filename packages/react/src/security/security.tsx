@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { useSegno } from "../provider.js";
+import { useSegno } from "../context.js";
 import { useSession } from "../session/use-session.js";
 import { PasskeySection } from "./passkey-section.js";
 import { ProfileSection } from "./profile-section.js";

@@ -1,6 +1,6 @@
 import type { ClientError, Result } from "@segno/client";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { useSegno } from "../provider.js";
+import { useSegno } from "../context.js";
 
 export interface Resource<T> {
   readonly data: T | null;

@@ -1,7 +1,7 @@
 import type { Result, SegnoClient } from "@segno/client";
 import { type AccessRequirement, acrSatisfies, scopeList, systemClock } from "@segno/core";
 import { useMemo, useSyncExternalStore } from "react";
-import { useSegno } from "../provider.js";
+import { useSegno } from "../context.js";
 import { scopesOf } from "./scopes.js";
 import { useSession } from "./use-session.js";
 

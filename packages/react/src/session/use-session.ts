@@ -1,6 +1,6 @@
 import { type SessionState, sessionStateOf, type User } from "@segno/client";
 import { useMemo, useSyncExternalStore } from "react";
-import { useSegno } from "../provider.js";
+import { useSegno } from "../context.js";
 
 const unknown: SessionState = { status: "loading", session: null, user: null, error: null };
 

@@ -2,7 +2,7 @@ import type { ClientError } from "@segno/client";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { fill } from "../messages/messages.js";
 import { Button, Field, submit } from "../parts.js";
-import { errorText, useSegno } from "../provider.js";
+import { errorText, useSegno } from "../context.js";
 
 interface CodeFormProps {
   readonly codeLength: number;

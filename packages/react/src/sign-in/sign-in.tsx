@@ -3,7 +3,7 @@ import type { SignInActions, SignInOptions, SignInState } from "@segno/signin";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { fill, type Messages } from "../messages/messages.js";
 import { Button, Field, Live, Problem, submit } from "../parts.js";
-import { useSegno } from "../provider.js";
+import { useSegno } from "../context.js";
 import { useSession } from "../session/use-session.js";
 import { CodeForm } from "./code-form.js";
 import { useSignIn } from "./use-sign-in.js";

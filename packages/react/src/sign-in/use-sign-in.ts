@@ -1,6 +1,6 @@
 import { createSignIn, type SignInActions, type SignInOptions, type SignInState } from "@segno/signin";
 import { useEffect, useState, useSyncExternalStore } from "react";
-import { useSegno } from "../provider.js";
+import { useSegno } from "../context.js";
 import { useSession } from "../session/use-session.js";
 
 /** The sign-in flow for your own screen: `[state, actions]`. Starts when the component appears, ends when it goes. */

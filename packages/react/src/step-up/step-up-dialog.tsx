@@ -1,6 +1,6 @@
 import { type ReactNode, useEffect, useId, useRef } from "react";
 import { Button, Live, Problem } from "../parts.js";
-import { useSegno } from "../provider.js";
+import { useSegno } from "../context.js";
 import { CodeForm } from "../sign-in/code-form.js";
 import { useStepUp } from "./use-step-up.js";
 

@@ -1,6 +1,6 @@
 import type { StepUpActions, StepUpState } from "@segno/signin";
 import { useSyncExternalStore } from "react";
-import { useSegno } from "../provider.js";
+import { useSegno } from "../context.js";
 
 /**
  * Runs calls that may need a step-up: `run(() => client.passkeys.remove(id))`. When the service asks, the dialog opens;
