@@ -2,8 +2,8 @@ import { SegnoError, type SegnoEngine } from "@segno/core";
 import { originOf, peerOf } from "./attach.js";
 import type { NodeMiddleware, NodeRequest } from "./node-types.js";
 import { refuse } from "./refuse.js";
-import { ClientGone, pathOf, toRequest } from "./to-request.js";
-import { writeResponse } from "./write-response.js";
+import { ClientGone, pathOf, toPlainRequest, toRequest } from "./to-request.js";
+import { writePlain, writeResponse } from "./write-response.js";
 
 /** Options of `toExpress`. */
 export interface ToExpressOptions {
@@ -44,6 +44,11 @@ export function toExpress(segno: SegnoEngine, options: ToExpressOptions = {}): N
     });
 
     async function answer(): Promise<void> {
+      if (segno.handle !== undefined) {
+        const plain = await segno.handle(await toPlainRequest(req, origin, maxBodyBytes), peerOf(req));
+        if (isWellKnown && plain.status === 404) return next();
+        return writePlain(plain, res);
+      }
       const request = await toRequest(req, origin, maxBodyBytes);
       const response = await segno.handler(request, peerOf(req));
       if (isWellKnown && response.status === 404) return next();

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { SegnoError } from "@segno/core";
+import { type PlainRequest, SegnoError } from "@segno/core";
 import type { NodeRequest } from "./node-types.js";
 
 /** The connection ended before the request did: nobody is there to be answered. */
@@ -12,14 +12,43 @@ export function pathOf(req: NodeRequest): string {
   return end === -1 ? target : target.slice(0, end);
 }
 
+/** A path that every URL parser leaves as it is: no dot segment, no percent sign, no empty segment. */
+const plainPath = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)+$/;
+
 /**
- * A web request out of a Node one. Scheme and host come from the configuration (T-033).
+ * The absolute URL of a request. Scheme and host come from the configuration (T-033).
  * @throws SegnoError `invalid_input` for a target with dot segments, a fragment or anything else that a URL parser
- *   would read differently (T-029, T-042); `payload_too_large`; `method_not_allowed`
+ *   would read differently (T-029, T-042)
+ */
+function urlOf(req: NodeRequest, origin: string): string {
+  const target = req.originalUrl ?? req.url ?? "";
+  if (plainPath.test(target)) return origin + target;
+  const url = URL.parse(origin + target);
+  if (url === null || url.pathname !== pathOf(req) || url.origin !== origin) throw new SegnoError("invalid_input");
+  return url.href;
+}
+
+/**
+ * A Node request in plain words, with its whole body, if it has one.
+ * @throws SegnoError `invalid_input` as above; `payload_too_large`
+ */
+export function toPlainRequest(
+  req: NodeRequest,
+  origin: string,
+  maxBodyBytes: number,
+): PlainRequest | Promise<PlainRequest> {
+  const { method = "GET", headers } = req;
+  const url = urlOf(req, origin);
+  if (method === "GET" || method === "HEAD") return { method, url, headers };
+  return bodyOf(req, maxBodyBytes).then((body) => ({ method, url, headers, ...(body === undefined ? {} : { body }) }));
+}
+
+/**
+ * A web request out of a Node one.
+ * @throws SegnoError as above; `method_not_allowed`
  */
 export async function toRequest(req: NodeRequest, origin: string, maxBodyBytes: number): Promise<Request> {
-  const url = URL.parse(origin + (req.originalUrl ?? req.url ?? ""));
-  if (url === null || url.pathname !== pathOf(req) || url.origin !== origin) throw new SegnoError("invalid_input");
+  const url = urlOf(req, origin);
   const method = req.method ?? "GET";
   const hasBody = method !== "GET" && method !== "HEAD";
   const body = hasBody ? await bodyOf(req, maxBodyBytes) : undefined;

@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
+import type { PlainResponse } from "@segno/core";
 
 /** Sends a web response through Node: every cookie on its own line, `Vary` added to what is there, streams as streams. */
 export async function writeResponse(response: Response, res: ServerResponse, isHead: boolean): Promise<void> {
@@ -18,6 +19,20 @@ export async function writeResponse(response: Response, res: ServerResponse, isH
   }
   if (response.headers.get("content-type")?.startsWith("text/event-stream") === true) return stream(response.body, res);
   res.end(new Uint8Array(await response.arrayBuffer()));
+}
+
+/** Sends a plain answer: one write, every cookie on its own line, `Vary` added to what is there. */
+export function writePlain(answer: PlainResponse, res: ServerResponse): void {
+  if (res.headersSent || res.destroyed) return;
+  const { headers, setCookies, body } = answer;
+  res.statusCode = answer.status;
+  for (const name in headers) {
+    const value = headers[name] ?? "";
+    res.setHeader(name, name === "vary" ? mergeVary(res.getHeader("Vary"), value) : value);
+  }
+  for (const cookie of setCookies) res.appendHeader("set-cookie", cookie);
+  if (body === null) res.end();
+  else res.end(body);
 }
 
 async function stream(body: Response["body"], res: ServerResponse): Promise<void> {

@@ -31,7 +31,7 @@ export function createApi(run: () => Promise<Running>): SegnoApi {
   return {
     async getSession({ headers }) {
       const { engine, authenticate } = await run();
-      const auth = await authenticate({ headers, fresh: true });
+      const auth = await authenticate({ headers, fresh: true, withAccount: true });
       const token = readCookie(readHeader(headers, "cookie"), cookieNames(engine.config.isSecure).session);
       return (await readCurrentSession(engine, auth, typeof token === "string" ? token : undefined)) ?? null;
     },

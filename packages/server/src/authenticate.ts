@@ -15,7 +15,7 @@ const malformedToken: AuthState = Object.freeze({ status: "invalid", reason: "to
 export function authenticateRequest(
   engine: Engine,
   sessionCookie: string,
-  input: AuthenticateInput,
+  input: AuthenticateInput & { readonly withAccount?: boolean },
 ): AuthState | Promise<AuthState> {
   const authorization = readHeader(input.headers, "authorization");
   if (authorization !== null) {
@@ -27,7 +27,7 @@ export function authenticateRequest(
   const token = readCookie(readHeader(input.headers, "cookie"), sessionCookie);
   if (token === undefined || token === "") return anonymous;
   if (token === ambiguous) return refusedSession;
-  return authenticateSession(engine, token, input.fresh === true ? { fresh: true } : undefined);
+  return authenticateSession(engine, token, input);
 }
 
 interface PresentedToken {

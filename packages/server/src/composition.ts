@@ -36,7 +36,7 @@ export interface Running {
   readonly keyring: Keyring;
   readonly exchange: Exchange;
   readonly handler: Handler;
-  authenticate(input: AuthenticateInput): AuthState | Promise<AuthState>;
+  authenticate(input: AuthenticateInput & { readonly withAccount?: boolean }): AuthState | Promise<AuthState>;
   health(): Promise<HealthReport>;
   stop(): Promise<void>;
 }
@@ -65,7 +65,7 @@ async function composeOn(resolved: ResolvedOptions, store: Engine["store"]): Pro
   await keyring.ready();
 
   const sessionCookie = cookieNames(config.isSecure).session;
-  const authenticate = (input: AuthenticateInput) => authenticateRequest(engine, sessionCookie, input);
+  const authenticate: Running["authenticate"] = (input) => authenticateRequest(engine, sessionCookie, input);
   const health = () =>
     checkHealth({
       store: () => store.ping().then(() => true),

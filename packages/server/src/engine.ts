@@ -17,6 +17,7 @@ export type {
   RateLimiter,
   RateRule,
   Secrets,
+  SessionAccountRow,
   SessionRow,
   SignedToken,
   Store,

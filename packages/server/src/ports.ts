@@ -32,12 +32,23 @@ export interface Store {
   transaction<Result>(work: (trx: Db) => Promise<Result>): Promise<Result>;
   /** One-row read through a statement compiled once: the hot path. */
   readonly readSession: (tokenHash: string) => SessionRow | undefined | Promise<SessionRow | undefined>;
+  /** A session and its user with the address to show, in one read: what a page asks for first. */
+  readonly readSessionAccount: (
+    tokenHash: string,
+  ) => SessionAccountRow | undefined | Promise<SessionAccountRow | undefined>;
   /** A user with the address to show: the verified one, else the one claimed last. Compiled once as well. */
   readonly readAccount: (userId: string) => AccountRow | undefined | Promise<AccountRow | undefined>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 export type SessionRow = Schema["segno_sessions"] & { readonly user_status: string };
+export type SessionAccountRow = SessionRow & {
+  readonly user_status: Schema["segno_users"]["status"];
+  readonly user_display_name: string | null;
+  readonly user_created_at: number;
+  readonly email: string | null;
+  readonly email_verified_at: number | null;
+};
 export type AccountRow = Schema["segno_users"] & {
   readonly email: string | null;
   readonly email_verified_at: number | null;

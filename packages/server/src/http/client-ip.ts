@@ -27,7 +27,25 @@ export function createClientIpResolver(options: ClientIpOptions | undefined): Cl
     const proxies = options.trustedProxies.map((text) => rangeOf(text));
     return (headers, peer) => walk(headers, peer, proxies);
   }
-  return (_headers, peer) => clientAt(peer?.remoteAddress ?? null);
+  return remembering((text) => clientAt(text));
+}
+
+const maxRemembered = 1_000;
+
+/** The socket's address alone decides, and few sockets send many requests. */
+function remembering(resolve: (remoteAddress: string) => ClientIp): ClientIpResolver {
+  const known = new Map<string, ClientIp>();
+  return (_headers, peer) => {
+    const text = peer?.remoteAddress;
+    if (text === undefined) return unknown;
+    let client = known.get(text);
+    if (client === undefined) {
+      client = resolve(text);
+      if (known.size >= maxRemembered) known.clear();
+      known.set(text, client);
+    }
+    return client;
+  };
 }
 
 function rangeOf(text: string): IpRange {

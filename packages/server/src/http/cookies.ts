@@ -45,17 +45,34 @@ const isBlank = (code: number) => code === 32 || code === 9;
 const browserSeconds = 86_400;
 const browserHandle = /^[A-Za-z0-9_-]{43}$/;
 
-/** The cookies of one request, and those its response sets. */
+/**
+ * Where an app without cookies tells which browser it is, and is told. `new` asks for a handle. No form, link or image
+ * can send it, and a page of another origin only after a preflight; the origin check comes before any attempt.
+ */
+export const browserHeader = "segno-browser";
+
+/** Cookies as they go out, and what else an answer tells the browser that is not for a failed request. */
+export interface OutgoingCookies {
+  readonly cookies: RouteCookies;
+  readonly setCookies: () => readonly string[];
+  readonly newHandle: () => Readonly<Record<string, string>>;
+}
+
+/** The cookies of one request, and those its response sets. With a `Segno-Browser` header the tx cookie is out of play. */
 export function createRouteCookies(
-  header: string | null,
+  headers: { get(name: string): string | null },
   options: { readonly names: CookieNames; readonly random: RandomSource },
-): { readonly cookies: RouteCookies; readonly setCookies: () => readonly string[] } {
+): OutgoingCookies {
   const { names, random } = options;
+  const header = headers.get("cookie");
   const session = readCookie(header, names.session);
-  const presented = readCookie(header, names.browser);
+  const planted = readCookie(header, names.browser);
+  const told = headers.get(browserHeader);
+  const presented = told ?? planted;
   let browser = typeof presented === "string" && browserHandle.test(presented) ? presented : undefined;
+  let made: string | undefined;
   const pending = new Map<string, string>();
-  if (session === ambiguous || presented === ambiguous) {
+  if (session === ambiguous || planted === ambiguous) {
     pending.set(names.session, setCookie(names.session, "", 0, names.isSecure));
     pending.set(names.browser, setCookie(names.browser, "", 0, names.isSecure));
   }
@@ -65,16 +82,17 @@ export function createRouteCookies(
   const cookies: RouteCookies = {
     existingBrowser: () => browser,
     browser() {
-      browser ??= encodeBase64Url(random.bytes(32));
+      if (browser === undefined) browser = made = encodeBase64Url(random.bytes(32));
       // renewed each time: it must outlive the attempt that begins now
-      put(names.browser, browser, browserSeconds);
+      if (told === null) put(names.browser, browser, browserSeconds);
       return browser;
     },
     sessionToken: () => (typeof session === "string" ? session : undefined),
     setSession: (token, maxAgeSeconds) => void put(names.session, token, maxAgeSeconds),
     clearSession: () => void put(names.session, "", 0),
   };
-  return { cookies, setCookies: () => [...pending.values()] };
+  const newHandle = () => (told === null || made === undefined ? {} : { [browserHeader]: made });
+  return { cookies, setCookies: () => [...pending.values()], newHandle };
 }
 
 function setCookie(name: string, value: string, maxAgeSeconds: number, isSecure: boolean): string {

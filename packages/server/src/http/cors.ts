@@ -23,7 +23,7 @@ export function corsHeaders(
     vary: "Origin",
     "access-control-allow-origin": origin,
     "access-control-allow-credentials": "true",
-    "access-control-expose-headers": "X-Request-Id, Retry-After, WWW-Authenticate, DPoP-Nonce, Date",
+    "access-control-expose-headers": "X-Request-Id, Retry-After, WWW-Authenticate, DPoP-Nonce, Date, Segno-Browser",
   };
 }
 
@@ -41,7 +41,7 @@ export function preflightHeaders(
   return {
     ...shared,
     "access-control-allow-methods": route.method,
-    "access-control-allow-headers": "Content-Type, Authorization, DPoP",
+    "access-control-allow-headers": "Content-Type, Authorization, DPoP, Segno-Browser",
     "access-control-max-age": "600",
   };
 }

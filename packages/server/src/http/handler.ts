@@ -34,7 +34,9 @@ export interface HandlerParts {
   readonly limiter: RateLimiter;
   readonly hooks: readonly TelemetryHook[];
   readonly routes: readonly Route[];
-  readonly authenticate: (input: AuthenticateInput) => AuthState | Promise<AuthState>;
+  readonly authenticate: (
+    input: AuthenticateInput & { readonly withAccount?: boolean },
+  ) => AuthState | Promise<AuthState>;
 }
 export type Handler = (request: Request, peer?: Peer) => Promise<Response>;
 /** The way of a request without web objects. A `Request` may go it too. */
@@ -109,7 +111,7 @@ async function answer(parts: ExchangeParts, arrival: Arrival): Promise<Answer> {
   const route = match.kind === "found" ? match.route : undefined;
   const shared = corsHeaders(route, request.headers.get("origin"), parts.config);
   const at = { requestId, shared, isHead: request.method === "HEAD" };
-  const { cookies, setCookies } = createRouteCookies(request.headers.get("cookie"), parts);
+  const { cookies, setCookies, newHandle } = createRouteCookies(request.headers, parts);
   try {
     if (match.kind === "none") throw new SegnoError("not_found");
     if (match.kind === "other_method") {
@@ -118,6 +120,7 @@ async function answer(parts: ExchangeParts, arrival: Arrival): Promise<Answer> {
     }
     const context = await contextOf(parts, arrival, { route: match.route, params: match.params, cookies });
     const reply = await match.route.handle(context);
+    Object.assign(shared, newHandle());
     return { response: createAnswer(reply, { ...at, nowMs: parts.clock.nowMs(), setCookies: setCookies() }) };
   } catch (caught) {
     const error = toSegnoError(caught);
@@ -172,6 +175,7 @@ function authenticate(parts: ExchangeParts, arrival: Arrival, route: Route): Aut
     ...input,
     ...(peer === undefined ? {} : { peer }),
     ...(route.fresh === true ? { fresh: true } : {}),
+    ...(route.withAccount === true ? { withAccount: true } : {}),
   });
 }
 
@@ -194,7 +198,8 @@ function actorOf(requestId: string, caller: Authentication | undefined): Actor {
 /** One value a name: with two, two readers would take different ones. */
 function readQuery(url: string): URLSearchParams {
   const start = url.indexOf("?");
-  const text = start < 0 ? "" : (url.slice(start + 1).split("#", 1)[0] ?? "");
+  if (start < 0) return new URLSearchParams();
+  const text = url.slice(start + 1).split("#", 1)[0] ?? "";
   if (text.length > maxQueryLength) throw new SegnoError("invalid_input", "The query is too long.");
   const query = new URLSearchParams(text);
   const names = [...query.keys()];

@@ -22,7 +22,10 @@ export interface RouteContext<Body = undefined> {
 }
 
 export interface RouteCookies {
-  /** The browser handle of the tx cookie, made when absent; set anew, so that it outlives what begins now. */
+  /**
+   * The browser handle of the `Segno-Browser` header, else of the tx cookie; made when absent. The cookie is set anew, so
+   * that it outlives what begins now.
+   */
   browser(): string;
   /** The browser handle if the request carried one. */
   existingBrowser(): string | undefined;
@@ -53,6 +56,8 @@ export interface Route<Body = unknown> {
   readonly access: "public" | "session";
   /** Ask the store, not a cache, who is calling. */
   readonly fresh?: boolean;
+  /** Read the caller's account along, for a route that shows it. */
+  readonly withAccount?: boolean;
   /** Validates the body and generates its OpenAPI schema. Absent: the body must be empty. */
   readonly body?: GenericSchema<unknown, Body>;
   /** Body encodings accepted. Default `["json"]`. */

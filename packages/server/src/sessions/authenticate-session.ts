@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { AuthState } from "@segno/core";
-import type { Engine, SessionRow } from "../engine.js";
+import type { Engine, SessionAccountRow, SessionRow } from "../engine.js";
 import { sessionEndsAt, slidIdleLimit } from "./session-life.js";
 import { hashSessionToken, isSessionTokenShaped } from "./session-token.js";
 import { sessionWatch } from "./session-watch.js";
@@ -13,18 +13,38 @@ const refused: AuthState = Object.freeze({ status: "invalid", reason: "session_e
 /**
  * Who a session token belongs to. Reads the store each time: a session that was revoked, or whose user was suspended or
  * deleted, is refused on the next call on every node. Answers without a promise when the store does.
- * The use is written down at most once a minute, after the answer.
+ * The use is written down at most once a minute, after the answer. `withAccount` reads the user's account along.
  *
  * Not checked: where the token came from (the cookie rules are the router's).
  */
 export function authenticateSession(
   engine: Engine,
   token: string,
-  _options?: { readonly fresh?: boolean },
+  options?: { readonly fresh?: boolean; readonly withAccount?: boolean },
 ): AuthState | Promise<AuthState> {
   if (!isSessionTokenShaped(token)) return refused;
+  if (options?.withAccount === true) {
+    const found = engine.store.readSessionAccount(hashSessionToken(token));
+    return found instanceof Promise
+      ? found.then((row) => judgeWithAccount(engine, row))
+      : judgeWithAccount(engine, found);
+  }
   const row = engine.store.readSession(hashSessionToken(token));
   return row instanceof Promise ? row.then((found) => judge(engine, found)) : judge(engine, row);
+}
+
+/** What was read along, for whoever shows it: dies with the state it belongs to. */
+const rowsRead = new WeakMap<AuthState, SessionAccountRow>();
+
+/** The session and account a state was made of, when it was asked for `withAccount` by session token. */
+export function rowReadFor(auth: AuthState): SessionAccountRow | undefined {
+  return rowsRead.get(auth);
+}
+
+function judgeWithAccount(engine: Engine, row: SessionAccountRow | undefined): AuthState {
+  const state = judge(engine, row);
+  if (row !== undefined && state.status === "authenticated") rowsRead.set(state, row);
+  return state;
 }
 
 function judge(engine: Engine, row: SessionRow | undefined): AuthState {

@@ -25,6 +25,7 @@ function readCurrent(engine: Engine): Route {
     summary: "The caller's session and user, or null for both.",
     tag: "sessions",
     access: "public",
+    withAccount: true,
     answers: {
       200: {
         description: "Also for an anonymous caller.",

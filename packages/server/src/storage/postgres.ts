@@ -4,9 +4,9 @@ import { cwd } from "node:process";
 import { pathToFileURL } from "node:url";
 import { SegnoError, systemClock } from "@segno/core";
 import { Kysely, PostgresDialect, type PostgresPool, sql } from "kysely";
-import type { AccountRow, SessionRow, Store } from "../engine.js";
+import type { AccountRow, SessionAccountRow, SessionRow, Store } from "../engine.js";
 import { isRetryable } from "./faults.js";
-import { readAccountSql, readSessionSql } from "./hot-statements.js";
+import { readAccountSql, readSessionAccountSql, readSessionSql } from "./hot-statements.js";
 import { migrate } from "./migrate.js";
 import { migrations } from "./migrations/index.js";
 import type { Schema } from "./schema.js";
@@ -93,6 +93,8 @@ async function openPostgres(pool: PgPool, context: StoreContext = {}, end: () =>
     db,
     transaction: (work) => retrying(() => db.transaction().execute((trx) => insideTransaction(pool, () => work(trx)))),
     readSession: (tokenHash) => readOne<SessionRow>(pool, { ...sessionStatement, values: [tokenHash] }),
+    readSessionAccount: (tokenHash) =>
+      readOne<SessionAccountRow>(pool, { ...sessionAccountStatement, values: [tokenHash] }),
     readAccount: (userId) => readOne<AccountRow>(pool, { ...accountStatement, values: [userId] }),
     ping: async () => void (await sql`select 1`.execute(db)),
     close: () => db.destroy(),
@@ -100,6 +102,7 @@ async function openPostgres(pool: PgPool, context: StoreContext = {}, end: () =>
 }
 
 const sessionStatement = { name: "segno_read_session", text: readSessionSql("$1") };
+const sessionAccountStatement = { name: "segno_read_session_account", text: readSessionAccountSql("$1") };
 const accountStatement = { name: "segno_read_account", text: readAccountSql("$1") };
 
 /** A named statement: parsed and planned once per connection. */

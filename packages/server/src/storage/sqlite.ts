@@ -4,8 +4,8 @@ import type { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { SegnoError, systemClock } from "@segno/core";
 import { Kysely, sql } from "kysely";
-import type { AccountRow, SessionRow, Store } from "../engine.js";
-import { readAccountSql, readSessionSql } from "./hot-statements.js";
+import type { AccountRow, SessionAccountRow, SessionRow, Store } from "../engine.js";
+import { readAccountSql, readSessionAccountSql, readSessionSql } from "./hot-statements.js";
 import { migrate } from "./migrate.js";
 import { migrations } from "./migrations/index.js";
 import type { Schema } from "./schema.js";
@@ -47,12 +47,14 @@ async function openSqlite(file: string, options: SqliteOptions, context: StoreCo
   // 16 MB of pages keep the upper levels of a large index at hand: half the cost of a check over a million sessions
   if (!isMemory) reader.exec("pragma busy_timeout = 5000; pragma cache_size = -16000");
   const session = reader.prepare(readSessionSql("?"));
+  const sessionAccount = reader.prepare(readSessionAccountSql("?"));
   const account = reader.prepare(readAccountSql("?"));
   return {
     dialect: "sqlite",
     db,
     transaction: (work) => db.transaction().execute((trx) => insideTransaction(database, () => work(trx))),
     readSession: (tokenHash) => session.get(tokenHash) as SessionRow | undefined,
+    readSessionAccount: (tokenHash) => sessionAccount.get(tokenHash) as SessionAccountRow | undefined,
     readAccount: (userId) => account.get(userId) as AccountRow | undefined,
     ping: async () => void (await sql`select 1`.execute(db)),
     close: async () => {

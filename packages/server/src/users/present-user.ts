@@ -23,7 +23,7 @@ export async function presentUser(engine: Engine, db: Db, row: UserRow): Promise
 }
 
 /** The same of a row that brought its address along. */
-export function presentAccount(engine: Engine, row: AccountRow): User {
+export function presentAccount(engine: Engine, row: Omit<AccountRow, "user_handle" | "updated_at">): User {
   return {
     id: row.id,
     displayName: row.display_name,
