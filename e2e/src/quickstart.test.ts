@@ -1,3 +1,5 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { axeViolations } from "./axe.ts";
@@ -24,6 +26,27 @@ afterEach(async () => {
 afterAll(async () => {
   await browser?.close();
   await app?.stop();
+});
+
+it("the development server hands out neither the database nor its secret", async () => {
+  const folder = fileURLToPath(new URL("../../examples/quickstart/.segno/", import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(`${folder}probe`, "canary");
+  try {
+    const paths = [
+      "/.segno/probe",
+      "/.segno/probe?raw",
+      "/.segno/probe?import&raw",
+      "/%2esegno/probe",
+      `/@fs${folder}probe`,
+    ];
+    for (const path of paths) {
+      const answer = await fetch(app.url + path);
+      expect([answer.status, (await answer.text()).includes("canary")], path).toEqual([403, false]);
+    }
+  } finally {
+    rmSync(`${folder}probe`);
+  }
 });
 
 describe("passkeys", () => {
