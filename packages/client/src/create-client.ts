@@ -1,4 +1,5 @@
 import { createBearerFetch } from "./bearer-fetch.js";
+import { bindAttempts } from "./bind-attempts.js";
 import { createProver, type Prover } from "./dpop/prover.js";
 import type { SegnoClientOptions } from "./options.js";
 import { localError } from "./parse-error.js";
@@ -185,7 +186,7 @@ export function createSegnoClient(options: SegnoClientOptions = {}): SegnoClient
   return {
     mode,
     session,
-    ...createRoutes(guarded, {
+    ...createRoutes(mode === "token" ? bindAttempts(guarded) : guarded, {
       credentials,
       mode: mode === "token" ? { mode } : {},
       proof: (path) => (mode === "token" ? provenBy(prover, url, path) : {}),

@@ -140,4 +140,24 @@ describe("against the engine", () => {
     vi.setSystemTime(test.clock.nowMs() + off * 60_000);
     expect((await app.getToken()).error).toBeNull();
   });
+
+  it("token mode needs no cookie at all, and T-041: another app cannot finish its attempt", async () => {
+    const cookies: (string | null)[] = [];
+    const bare: typeof fetch = async (input, init) => {
+      const request = new Request(input, init);
+      const response = await test.segno.handler(request, { remoteAddress: "203.0.113.30" });
+      cookies.push(request.headers.get("cookie"), response.headers.get("set-cookie"));
+      return response;
+    };
+    const [app, thief] = [openApp({ fetch: bare }), openApp({ fetch: bare })];
+    await thief.passkeys.signInOptions();
+    const attemptId = (await app.email.start({ email: "ada@example.com" })).data?.attemptId ?? "";
+    const code = await test.mail.nextCode("ada@example.com");
+    expect((await thief.email.verify({ attemptId, code })).error?.code).toBe("wrong_browser");
+    expect((await app.email.verify({ attemptId, code })).error).toBeNull();
+    expect((await app.user.startEmail({ email: "ada@work.example" })).error).toBeNull();
+    const id = (await app.sessions.list()).data?.sessions[0]?.id;
+    expect(id).toBe(app.session.get().session?.id);
+    expect(cookies.every((cookie) => cookie === null)).toBe(true);
+  });
 });

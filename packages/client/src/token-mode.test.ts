@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createMemoryStorage, type TokenStorage } from "./ports.js";
-import { createServiceDouble, createTabs, openTab, type ServiceDouble } from "./service.double.js";
+import { createServiceDouble, createTabs, json, openTab, type ServiceDouble } from "./service.double.js";
 
 function openApp(service: ServiceDouble, storage: TokenStorage = createMemoryStorage(), more = {}) {
   return openTab(service, { mode: "token", storage, ...more });
@@ -17,8 +17,7 @@ describe("token mode", () => {
     expect(JSON.parse(service.seen[0]?.body ?? "")).toMatchObject({ mode: "token" });
     await app.sessions.list();
     expect(service.seen.at(-1)?.headers.get("authorization")).toMatch(/^Bearer /);
-    // Only an attempt travels with the cookie that names the browser; nothing else carries cookies.
-    expect(service.seen.map((request) => request.init.credentials)).toEqual(["include", "omit"]);
+    expect(service.seen.map((request) => request.init.credentials)).toEqual(["omit", "omit"]);
     const restarted = openApp(service, storage);
     expect(await restarted.session.ready()).toMatchObject({ status: "signed_in", user: { id: "ada" } });
     expect(service.count("/oauth2/token")).toBe(1);
@@ -138,5 +137,44 @@ describe("token mode", () => {
     release();
     await pending;
     expect(await storage.get("segno:https://app.example.com/api/auth")).toBeNull();
+  });
+
+  it("T-041: names its browser with every attempt by the handle the service gave it, and with nothing else", async () => {
+    const service = createServiceDouble();
+    let made = 0;
+    for (const path of ["/v1/email/start", "/v1/passkeys/sign-in/options"]) {
+      service.answers.set(`POST ${path}`, (request) => {
+        const isNew = request.headers.get("segno-browser") === "new";
+        return json({ attemptId: "a" }, 200, isNew ? { "segno-browser": `handle-${(made += 1)}` } : {});
+      });
+    }
+    const app = openApp(service);
+    // Autofill and the mail form begin at the same moment: both attempts belong to one handle.
+    await Promise.all([app.passkeys.signInOptions(), app.email.start({ email: "ada@example.com" })]);
+    await app.email.verify({ attemptId: "a", code: "ada" });
+    await app.sessions.list();
+    expect(service.seen.map(({ headers }) => headers.get("segno-browser"))).toEqual([
+      "new",
+      "handle-1",
+      "handle-1",
+      null,
+    ]);
+    const page = openTab(service);
+    await page.email.start({ email: "ada@example.com" });
+    expect(service.seen.at(-1)?.headers.get("segno-browser")).toBeNull();
+  });
+
+  it("asks for the handle again when the first answer got lost", async () => {
+    const service = createServiceDouble();
+    service.faults.push("offline");
+    service.answers.set("POST /v1/email/start", () => json({ attemptId: "a" }, 202, { "segno-browser": "handle" }));
+    const app = openApp(service);
+    const [lost, got] = await Promise.all([
+      app.email.start({ email: "ada@example.com" }),
+      app.email.start({ email: "ada@example.com" }),
+    ]);
+    expect([lost.error?.code, got.error]).toEqual(["network", null]);
+    await app.email.verify({ attemptId: "a", code: "ada" });
+    expect(service.seen.at(-1)?.headers.get("segno-browser")).toBe("handle");
   });
 });

@@ -10,7 +10,7 @@ export interface RequestSpec {
   readonly form?: Readonly<Record<string, string>>;
   /** Sending it twice has the effect of once. Default: true for GET and DELETE. */
   readonly isIdempotent?: boolean;
-  /** Part of an attempt: the cookie that names this browser travels, also in token mode. It is no session. */
+  /** Part of an attempt to sign in, which belongs to this browser: token mode names it in a header. */
   readonly isAttempt?: boolean;
   /** Extra headers for this method and absolute URL, computed anew for each try. */
   readonly headers?: (method: string, url: string) => Promise<Readonly<Record<string, string>>>;
@@ -81,7 +81,7 @@ async function sendOnce<T>(
       method: spec.method,
       headers: { accept: "application/json", ...contentType(spec), ...(await spec.headers?.(spec.method, url)) },
       ...encode(spec),
-      credentials: spec.isAttempt ? "include" : options.credentials,
+      credentials: options.credentials,
       cache: "no-store",
       // A 307 would forward the body, and with it a code or token, to wherever it points (RFC 9700 section 4.12).
       redirect: "error",

@@ -7,7 +7,7 @@ export const attemptSeconds = 600;
 
 export interface StartAttempt {
   readonly kind: AttemptKind;
-  /** The browser handle of the tx cookie: the attempt can only be finished by whoever holds it. */
+  /** The browser handle, from cookie or header: the attempt can only be finished by whoever holds it. */
   readonly browser: string;
   readonly userId?: string | undefined;
   readonly sessionId?: string | undefined;
