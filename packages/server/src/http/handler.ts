@@ -257,6 +257,15 @@ function addressWarning({ config, log }: HandlerParts): () => void {
   };
 }
 
+/** A failure as hooks may pass it on: of its cause only the kind, because a driver's text can quote a row. */
+function withoutCauseText(error: SegnoError): SegnoError {
+  if (!(error.cause instanceof Error)) return error;
+  const { code, message, detail, retryAfterSeconds } = error;
+  const kind = Object.assign(new Error("see the engine's log"), { name: error.cause.name, stack: error.cause.name });
+  const wait = retryAfterSeconds === undefined ? {} : { retryAfterSeconds };
+  return Object.assign(new SegnoError(code, message, { detail, cause: kind, ...wait }), { stack: error.stack });
+}
+
 /** Lets telemetry hooks see the failure that the answer hides. */
 async function observed(
   hooks: readonly TelemetryHook[],
@@ -267,7 +276,7 @@ async function observed(
   try {
     await withTelemetry({ ...scope, hooks }, async () => {
       answered = await run();
-      if (answered.error !== undefined) throw answered.error;
+      if (answered.error !== undefined) throw withoutCauseText(answered.error);
     });
   } catch (error) {
     if (answered === undefined) throw error;
