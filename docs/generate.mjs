@@ -1,10 +1,15 @@
-// Writes the pages that restate code: errors and events. With --check it only says whether they are up to date.
+// Writes the pages that restate code: errors, events and configuration. With --check it only says whether they are up to date.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { errorCodes, errorInfo, eventSchemaVersions } from "../packages/core/dist/index.js";
+import { configurationPage } from "../scripts/docs-configuration.mjs";
 
 const isCheck = process.argv.includes("--check");
-const pages = { "concepts/errors.md": errorsPage(), "concepts/events.md": eventsPage() };
+const pages = {
+  "concepts/errors.md": errorsPage(),
+  "concepts/events.md": eventsPage(),
+  "concepts/configuration.md": await configurationPage(fileURLToPath(new URL("..", import.meta.url))),
+};
 const stale = Object.entries(pages).filter(([page, text]) => read(page) !== text);
 
 if (isCheck && stale.length > 0) {
@@ -16,21 +21,33 @@ console.log(`docs: ${Object.keys(pages).length} generated pages, ${stale.length}
 
 function errorsPage() {
   const rows = errorCodes.map(errorInfo).map((row) => {
-    const outside = row.wireCode === row.code ? "" : `\`${row.wireCode}\``;
-    return `| \`${row.code}\` | ${row.status === 0 ? "client only" : row.status} | ${outside} | ${row.retry.replaceAll("_", " ")} | ${row.title} |`;
+    const status = row.status === 0 ? "" : row.status;
+    return `| \`${row.code}\` | ${status} | ${seenBy(row)} | ${row.retry.replaceAll("_", " ")} | ${row.title} |`;
   });
   return `# Errors
 
-One class, \`SegnoError\`, with a stable \`code\`. Codes are append-only. Responses are RFC 9457 \`application/problem+json\`, built from this table
-alone; OAuth endpoints answer in the form of RFC 6749. Where causes must look equal from outside, the third column names what is seen.
-Client functions return \`{ data, error }\`; \`error.retry.when\` is the fourth column.
+One class, \`SegnoError\`, with a stable \`code\`. Codes are append-only: none changes its meaning within a major version. Responses are RFC 9457
+\`application/problem+json\` with \`code\`, \`status\`, \`title\`, \`requestId\` and \`retry\`, built from this table alone; OAuth endpoints answer in the form
+of RFC 6749. A message or a detail of an error never leaves the server.
+
+Client functions return \`{ data, error }\`. \`error.code\` is what the column "clients see" says, \`error.retry.when\` is the column "retry",
+and \`error.requestId\` finds the request in your logs.
+
+- **yes**: travels under its own name.
+- **as another code**: causes that must look equal from outside. The true code is in your process only: in events, in telemetry and in what \`verify\` throws.
+- **made in the browser**: no answer arrived, or no request was sent. These never travel.
 
 This page is generated from the code.
 
-| code | status | seen as | retry | what the user reads |
+| code | status | clients see | retry | what the user reads |
 | --- | --- | --- | --- | --- |
 ${rows.join("\n")}
 `;
+}
+
+function seenBy(row) {
+  if (row.status === 0) return "made in the browser";
+  return row.wireCode === row.code ? "yes" : `as \`${row.wireCode}\``;
 }
 
 function eventsPage() {
@@ -45,6 +62,11 @@ Written to an outbox table in the same transaction as the change they tell of, s
 once, in order per subject, with a stable \`id\`; a slow or failing subscriber delays nothing. The envelope maps one to one onto CloudEvents
 1.0: \`id\`, \`type\`, \`time\`, \`subject\`, \`data\`, and \`requestId\`, \`sessionId\`, \`clientId\`, \`outcome\`, \`schemaVersion\`. No event carries an address, a
 token, a code or a secret: personal values have a type that cannot be assigned to event data.
+
+A process without subscribers takes no events: they wait for one that has some. Of several processes with subscribers one gets each event. A call that
+throws, or takes longer than ten seconds, is tried again for that subscriber alone, twelve times over some twenty minutes; then the event is moved aside
+and an error is logged. Delivered events are deleted after a day. \`login.failure\`, \`risk.alert\` and \`stepup.required\` have the outcome \`failure\`, all
+others \`success\`. What to do about \`risk.alert\`: the [runbooks](../runbooks/README.md).
 
 This page is generated from the code.
 

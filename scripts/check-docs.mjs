@@ -1,4 +1,5 @@
-// Type-checks every ts and tsx block of the documentation against the packages.
+// Type-checks every ts and tsx block of the documentation, and every @example of a doc comment, against the packages; holds
+// links, the map in the README and the runbooks against what is there.
 //   ```ts               a module of its own; a first line `// segno.ts` gives it that name, so that later blocks can import it
 //   <!-- check: with
 //   declare const app: import("express").Express;
@@ -6,6 +7,8 @@
 //   <!-- check: skip because ... -->   leaves the next block out; counted and printed
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { examples } from "./docs-examples.mjs";
+import { checkHouse, checkRunbooks } from "./docs-rules.mjs";
 import { publicPackages, root, run } from "./packages.mjs";
 
 const work = join(root, ".toolchain", "docs-check");
@@ -16,14 +19,21 @@ const origins = new Map();
 const skipped = [];
 let blocks = 0;
 
+const { paths } = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8")).compilerOptions;
 for (const page of pages) extract(page);
+const comments = process.argv.length > 2 ? [] : examples(root, paths);
+for (const example of comments)
+  put(`example:${example.file}`, example.line, "example.tsx", example.source, {
+    page: example.file,
+    line: example.line - 1,
+  });
 installDependencies();
 writeConfig();
-const problems = [...typeErrors(), ...brokenLinks()];
+const problems = [...typeErrors(), ...brokenLinks(), ...checkHouse(root), ...checkRunbooks(root)];
 for (const line of skipped) console.log(`  skipped: ${line}`);
 for (const line of problems) console.error(`  ${line}`);
 console.log(
-  `segno: documentation: ${pages.length} pages, ${blocks} blocks checked, ${skipped.length} skipped, ${problems.length} problems`,
+  `segno: documentation: ${pages.length} pages, ${blocks} blocks and ${comments.length} examples checked, ${skipped.length} skipped, ${problems.length} problems`,
 );
 process.exitCode = problems.length > 0 ? 1 : 0;
 
@@ -40,7 +50,7 @@ function extract(page) {
   const text = readFileSync(join(root, page), "utf8");
   const named = new Map();
   let scene = 0;
-  const pattern = /(?:<!--\s*check:\s*(skip|with)\b([\s\S]*?)-->\s*)?^```(tsx?)\b[^\n]*\n([\s\S]*?)^```/gm;
+  const pattern = /(?:<!--\s*check:\s*(skip|with)\b([\s\S]*?)-->\s*)?^[ \t]*```(tsx?)\b[^\n]*\n([\s\S]*?)^[ \t]*```/gm;
   for (const match of text.matchAll(pattern)) {
     const [, order, detail = "", language, code] = match;
     const line = text.slice(0, match.index + match[0].indexOf("```")).split("\n").length;
@@ -93,7 +103,6 @@ function installDependencies() {
 }
 
 function writeConfig() {
-  const { paths } = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8")).compilerOptions;
   const absolute = Object.fromEntries(Object.entries(paths).map(([name, [file]]) => [name, [join(root, file)]]));
   const options = {
     noEmit: true,
@@ -109,6 +118,12 @@ function writeConfig() {
   };
   // Bundlers and frameworks bring this one.
   writeFileSync(join(work, "styles.d.ts"), 'declare module "*.css";\n');
+  // Users bring nodemailer: only the call that the examples make is known here.
+  const transport = 'function createTransport(url?: string): import("@segno/server").NodemailerTransporter;';
+  writeFileSync(
+    join(work, "nodemailer.d.ts"),
+    `declare module "nodemailer" { ${transport} const all: { createTransport: typeof createTransport }; export default all; }\n`,
+  );
   writeFileSync(join(work, "package.json"), '{ "type": "module", "private": true }');
   writeFileSync(
     join(work, "tsconfig.json"),

@@ -45,8 +45,14 @@ export const steps = [
   },
   {
     name: "reference",
-    what: "the API reference can be generated",
+    what: "the pages about errors, events and configuration say what the code does",
     command: "node docs/generate.mjs --check",
+    needs: "build",
+  },
+  {
+    name: "api-reference",
+    what: "the API reference is generated without a warning: every public name has a doc comment",
+    command: "pnpm --filter @segno-internal/docs run reference",
     needs: "build",
   },
   {

@@ -6,7 +6,7 @@ import type { StoreSource } from "./storage/source.js";
 export interface SegnoOptions {
   /** Where the application is reached, for example `https://app.example.com`. Else `SEGNO_URL`. */
   readonly baseUrl?: string;
-  /** Default `/api/auth`. */
+  /** Where the engine is mounted. Default `/api/auth`. */
   readonly basePath?: string;
   /** The `iss` of tokens. Default: the origin of `baseUrl`. Else `SEGNO_ISSUER`. */
   readonly issuer?: string;
@@ -62,7 +62,7 @@ export interface SignInOptions {
 }
 /** The relying party of passkeys (WebAuthn Level 3 section 5.1). */
 export interface PasskeyOptions {
-  /** Default: the host name of `baseUrl`. */
+  /** The relying party id: passkeys are bound to it and cannot be moved. Default: the host name of `baseUrl`. */
   readonly rpId?: string;
   /** Shown by the authenticator. Default: the host name. */
   readonly rpName?: string;
@@ -103,7 +103,7 @@ export interface KeyOptions {
   readonly algorithm?: "ES256" | "EdDSA";
   /** How long a key signs. Default 30 days. */
   readonly signingSeconds?: number;
-  /** How long a key is published before it signs. Default 24 hours, at least 15 minutes. */
+  /** How long a key is published before it signs. At least 900, so that caches of verifiers know it by then. Default 24 hours. */
   readonly publishSeconds?: number;
 }
 /** How the client's address is known, for rate limits. Every host has exactly one right answer. */

@@ -16,7 +16,8 @@ export interface MockSession extends SessionSnapshot {
  * A signed-in person for front-end tests: the body of `GET /v1/session`, and what `initialSession` takes.
  *
  * @example
- * <SegnoProvider client={client} initialSession={mockSession({ user: { displayName: "Ada" } })}>
+ * const seed = mockSession({ user: { displayName: "Ada" } });
+ * const page = <SegnoProvider client={client} initialSession={seed} />;
  */
 export function mockSession(input: MockSessionInput = {}): MockSession {
   const user: User = {

@@ -85,8 +85,8 @@ const flag = { userPresent: 0x01, userVerified: 0x04, backupEligible: 0x08, back
  *
  * @example
  * const device = createSoftwareAuthenticator({ origin: "https://app.example.com" });
- * const response = await device.create(options); // options: what `/v1/passkeys/sign-up/options` answered as `publicKey`
- * const forged = await device.get(request, { origin: "https://evil.example" }); // one lie, everything else honest
+ * const response = await device.create(creationOptions); // what `/v1/passkeys/sign-up/options` answered as `publicKey`
+ * const forged = await device.get(requestOptions, { origin: "https://evil.example" }); // one lie, everything else honest
  */
 export function createSoftwareAuthenticator(options: SoftwareAuthenticatorOptions): SoftwareAuthenticator {
   const backupEligible = options.backupEligible ?? true;
