@@ -103,7 +103,7 @@ export async function loadInterleaved(
       const seconds = await sendLoad({
         ...load,
         port: candidate.host.port,
-        requests: options.requests,
+        requests,
         lanes: options.lanes ?? 8,
       });
       const cpuUs = (await candidate.host.cpuUs()) - before;

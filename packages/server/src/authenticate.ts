@@ -36,12 +36,15 @@ interface PresentedToken {
   readonly scheme: "Bearer" | "DPoP";
 }
 
-async function authenticateToken(engine: Engine, { input, authorization, scheme }: PresentedToken): Promise<AuthState> {
+function authenticateToken(
+  engine: Engine,
+  { input, authorization, scheme }: PresentedToken,
+): AuthState | Promise<AuthState> {
   // RFC 6750 section 2.1: one b64token, nothing behind it
   const token = /^\w+ +([A-Za-z0-9\-._~+/]+=*) *$/.exec(authorization)?.[1];
   if (token === undefined) return malformedToken;
   try {
-    return await authenticateAccessToken(engine, {
+    const state = authenticateAccessToken(engine, {
       scheme,
       token,
       proof: readHeader(input.headers, "dpop"),
@@ -49,8 +52,14 @@ async function authenticateToken(engine: Engine, { input, authorization, scheme 
       url: input.url ?? "",
       ...(input.fresh === true ? { fresh: true } : {}),
     });
+    return state instanceof Promise ? state.catch(refuse) : state;
   } catch (error) {
-    if (isSegnoError(error) && error.info.status < 500) return { status: "invalid", reason: error.code };
-    throw error;
+    return refuse(error);
   }
+}
+
+/** What is wrong with the token is an answer; what is wrong with us is not. */
+function refuse(error: unknown): AuthState {
+  if (isSegnoError(error) && error.info.status < 500) return { status: "invalid", reason: error.code };
+  throw error;
 }

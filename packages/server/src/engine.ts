@@ -21,6 +21,7 @@ export type {
   SessionRow,
   SignedToken,
   Store,
+  StoredToken,
   TokenSigner,
 } from "./ports.js";
 

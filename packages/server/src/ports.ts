@@ -38,8 +38,17 @@ export interface Store {
   ) => SessionAccountRow | undefined | Promise<SessionAccountRow | undefined>;
   /** A user with the address to show: the verified one, else the one claimed last. Compiled once as well. */
   readonly readAccount: (userId: string) => AccountRow | undefined | Promise<AccountRow | undefined>;
+  /** Whether an access token and its session are still good: one statement, compiled once. */
+  readonly isTokenLive: (token: StoredToken) => boolean | Promise<boolean>;
   ping(): Promise<void>;
   close(): Promise<void>;
+}
+/** An access token as far as the store knows of it. */
+export interface StoredToken {
+  readonly jti: string;
+  readonly sid: string;
+  readonly sub: string;
+  readonly nowMs: number;
 }
 export type SessionRow = Schema["segno_sessions"] & { readonly user_status: string };
 export type SessionAccountRow = SessionRow & {

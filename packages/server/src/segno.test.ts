@@ -194,6 +194,25 @@ describe("createSegno", () => {
     expect(segno.authenticate({ headers: {} })).toEqual({ status: "anonymous" });
   });
 
+  it("checks a bearer token without waiting, new or seen before, good or bad", async () => {
+    const segno = start();
+    const browser = await signIn(segno, "a@example.com");
+    const token = String((await browser.fetch("/v1/session/token", {})).body.accessToken);
+    const present = (text: string, fresh = false) =>
+      segno.authenticate({ headers: { authorization: `Bearer ${text}` }, method: "GET", url: `${origin}/`, fresh });
+    for (const isFresh of [false, false, true]) {
+      expect(present(token, isFresh)).toMatchObject({ status: "authenticated", via: "access_token" });
+    }
+    expect(present(`${token.slice(0, -8)}AAAAAAAA`)).toMatchObject({ status: "invalid", reason: "token_signature" });
+    expect(present("a.b.c")).toMatchObject({ status: "invalid", reason: "token_malformed" });
+    expect(segno.authenticate({ headers: { authorization: `DPoP ${token}` } })).toMatchObject({
+      status: "invalid",
+      reason: "invalid_token",
+    });
+    expect((await browser.fetch("/v1/sign-out", {})).status).toBe(204);
+    expect(present(token)).toMatchObject({ status: "invalid", reason: "token_revoked" });
+  });
+
   it("gives the same verbs in process, and tells listeners that came before the store was open", async () => {
     const segno = start();
     const seen: string[] = [];

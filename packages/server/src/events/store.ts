@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { Db } from "../engine.js";
 import { prepared, type SlotOf } from "../storage/index.js";
 import type { Schema } from "../storage/schema.js";
@@ -56,6 +57,8 @@ export async function leaseEvents(
             .whereRef("e.subject", "=", "o.subject")
             .whereRef("e.id", "<", "o.id")
             .where("e.delivered_at", "is", null)
+            // as a literal: it is what lets the index of leased rows answer
+            .where("e.locked_until", ">", sql.lit(0))
             .where("e.locked_until", ">", lease.nowMs);
           if (lease.ownIds.length > 0) earlier = earlier.where("e.id", "not in", lease.ownIds);
           return not(exists(earlier));

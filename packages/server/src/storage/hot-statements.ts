@@ -1,3 +1,5 @@
+import type { Store, StoredToken } from "../ports.js";
+
 /** A dialect's spelling of the one parameter. */
 type Placeholder = "?" | "$1";
 
@@ -20,4 +22,18 @@ export function readSessionAccountSql(placeholder: Placeholder): string {
 /** A user with the verified address, else the one claimed last. */
 export function readAccountSql(placeholder: Placeholder): string {
   return `select u.*, i.value as email, i.verified_at as email_verified_at from segno_users u ${shownIdentifier} where u.id = ${placeholder}`;
+}
+
+/** The live session and active user of a token that is not revoked. Parameters: see `tokenLiveParameters`. */
+export function tokenLiveSql(dialect: Store["dialect"]): string {
+  const [sid, sub, idle, absolute, jti] = dialect === "sqlite" ? "?????" : ["$1", "$2", "$3", "$4", "$5"];
+  return `select 1 from segno_sessions s join segno_users u on u.id = s.user_id
+    where s.id = ${sid} and s.user_id = ${sub} and s.revoked_at is null
+      and s.idle_expires_at > ${idle} and s.absolute_expires_at > ${absolute} and u.status = 'active'
+      and not exists (select 1 from segno_revoked_tokens r where r.jti = ${jti})`;
+}
+
+/** In the order of the statement. */
+export function tokenLiveParameters(token: StoredToken): [string, string, number, number, string] {
+  return [token.sid, token.sub, token.nowMs, token.nowMs, token.jti];
 }

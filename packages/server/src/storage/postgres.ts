@@ -6,7 +6,13 @@ import { SegnoError, systemClock } from "@segno/core";
 import { Kysely, PostgresDialect, type PostgresPool, sql } from "kysely";
 import type { AccountRow, SessionAccountRow, SessionRow, Store } from "../engine.js";
 import { isRetryable } from "./faults.js";
-import { readAccountSql, readSessionAccountSql, readSessionSql } from "./hot-statements.js";
+import {
+  readAccountSql,
+  readSessionAccountSql,
+  readSessionSql,
+  tokenLiveParameters,
+  tokenLiveSql,
+} from "./hot-statements.js";
 import { migrate } from "./migrate.js";
 import { migrations } from "./migrations/index.js";
 import type { Schema } from "./schema.js";
@@ -96,6 +102,8 @@ async function openPostgres(pool: PgPool, context: StoreContext = {}, end: () =>
     readSessionAccount: (tokenHash) =>
       readOne<SessionAccountRow>(pool, { ...sessionAccountStatement, values: [tokenHash] }),
     readAccount: (userId) => readOne<AccountRow>(pool, { ...accountStatement, values: [userId] }),
+    isTokenLive: async (token) =>
+      (await readOne(pool, { ...tokenLiveStatement, values: tokenLiveParameters(token) })) !== undefined,
     ping: async () => void (await sql`select 1`.execute(db)),
     close: () => db.destroy(),
   };
@@ -104,6 +112,7 @@ async function openPostgres(pool: PgPool, context: StoreContext = {}, end: () =>
 const sessionStatement = { name: "segno_read_session", text: readSessionSql("$1") };
 const sessionAccountStatement = { name: "segno_read_session_account", text: readSessionAccountSql("$1") };
 const accountStatement = { name: "segno_read_account", text: readAccountSql("$1") };
+const tokenLiveStatement = { name: "segno_token_live", text: tokenLiveSql("postgres") };
 
 /** A named statement: parsed and planned once per connection. */
 async function readOne<Row>(pool: PgPool, statement: PgStatement): Promise<Row | undefined> {

@@ -5,7 +5,13 @@ import { fileURLToPath } from "node:url";
 import { SegnoError, systemClock } from "@segno/core";
 import { Kysely, sql } from "kysely";
 import type { AccountRow, SessionAccountRow, SessionRow, Store } from "../engine.js";
-import { readAccountSql, readSessionAccountSql, readSessionSql } from "./hot-statements.js";
+import {
+  readAccountSql,
+  readSessionAccountSql,
+  readSessionSql,
+  tokenLiveParameters,
+  tokenLiveSql,
+} from "./hot-statements.js";
 import { migrate } from "./migrate.js";
 import { migrations } from "./migrations/index.js";
 import type { Schema } from "./schema.js";
@@ -49,6 +55,7 @@ async function openSqlite(file: string, options: SqliteOptions, context: StoreCo
   const session = reader.prepare(readSessionSql("?"));
   const sessionAccount = reader.prepare(readSessionAccountSql("?"));
   const account = reader.prepare(readAccountSql("?"));
+  const tokenLive = reader.prepare(tokenLiveSql("sqlite"));
   return {
     dialect: "sqlite",
     db,
@@ -56,6 +63,7 @@ async function openSqlite(file: string, options: SqliteOptions, context: StoreCo
     readSession: (tokenHash) => session.get(tokenHash) as SessionRow | undefined,
     readSessionAccount: (tokenHash) => sessionAccount.get(tokenHash) as SessionAccountRow | undefined,
     readAccount: (userId) => account.get(userId) as AccountRow | undefined,
+    isTokenLive: (token) => tokenLive.get(...tokenLiveParameters(token)) !== undefined,
     ping: async () => void (await sql`select 1`.execute(db)),
     close: async () => {
       if (!isMemory && reader.isOpen) reader.close();

@@ -89,6 +89,29 @@ describe.each(testDatabases)("store contract: $name", ({ name, skipped, create }
     expect(await store.readSession("hash-other")).toBeUndefined();
   });
 
+  it("takes an access token for good only while session, user and token all are", async () => {
+    const token = { sid: "s1", sub: "u1", jti: "j1", nowMs: now };
+    await addUser(store.db, "u1");
+    await addUser(store.db, "u2");
+    await addSession(store.db, "s1", "u1");
+    expect(await store.isTokenLive(token)).toBe(true);
+    expect(await store.isTokenLive({ ...token, sid: "s2" })).toBe(false);
+    expect(await store.isTokenLive({ ...token, sub: "u2" })).toBe(false);
+    expect(await store.isTokenLive({ ...token, nowMs: now + 1 })).toBe(false);
+    await store.db.insertInto("segno_revoked_tokens").values({ jti: "j1", expires_at: now }).execute();
+    expect(await store.isTokenLive(token)).toBe(false);
+    const other = { ...token, jti: "j2" };
+    expect(await store.isTokenLive(other)).toBe(true);
+    const sessions = store.db.updateTable("segno_sessions");
+    await sessions.set({ idle_expires_at: now + 9 }).execute();
+    expect(await store.isTokenLive({ ...other, nowMs: now + 2 })).toBe(false);
+    await store.db.updateTable("segno_users").set({ status: "suspended" }).execute();
+    expect(await store.isTokenLive(other)).toBe(false);
+    await store.db.updateTable("segno_users").set({ status: "active" }).execute();
+    await sessions.set({ revoked_at: now }).execute();
+    expect(await store.isTokenLive(other)).toBe(false);
+  });
+
   it("keeps nothing of a transaction that throws", async () => {
     const failing = store.transaction(async (trx) => {
       await addUser(trx, "u1");
@@ -246,7 +269,7 @@ describe("sqlite", () => {
   const folder = mkdtempSync(join(tmpdir(), "segno-sqlite-"));
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("is durable, private to its owner, and reads sessions synchronously", async () => {
+  it("is durable, private to its owner, and reads what every request asks synchronously", async () => {
     const file = join(folder, "deep", "segno.db");
     const store = await sqlite(file).open();
     const pragma = async (name: string) =>
@@ -257,6 +280,7 @@ describe("sqlite", () => {
     expect(await pragma("busy_timeout")).toBe(0);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(store.readSession("x")).toBeUndefined();
+    expect(store.isTokenLive({ jti: "x", sid: "x", sub: "x", nowMs: 0 })).toBe(false);
     await store.close();
   });
 

@@ -3,7 +3,6 @@ import type { Engine } from "../engine.js";
 import { isKnownLive, rememberLive } from "../sessions/index.js";
 import { checkDpopProof } from "./check-dpop-proof.js";
 import { ownVerifiers } from "./own-verifier.js";
-import { isTokenLive } from "./store.js";
 
 /** An access token as it came with a request. */
 export interface PresentedAccessToken {
@@ -21,22 +20,48 @@ export interface PresentedAccessToken {
  * Who an access token for this engine's own API belongs to. The session must be live, the user active and the token
  * not revoked: by the store, or by its word from the last 5 seconds when nothing was revoked here since. A bound token
  * needs a proof for this request and does not pass as a bearer token, nor a bearer token as a bound one.
+ * Answers, or throws, without a promise when the keys are in memory, the store does and no proof is involved.
  * @throws SegnoError `token_*`, `invalid_token`, `invalid_dpop_proof`, `store_unavailable`
  */
-export async function authenticateAccessToken(engine: Engine, input: PresentedAccessToken): Promise<AuthState> {
-  const { api } = ownVerifiers(engine);
-  const claims = api.verifySync(input.token) ?? (await api.verify(input.token));
+export function authenticateAccessToken(engine: Engine, input: PresentedAccessToken): AuthState | Promise<AuthState> {
+  const claims = ownVerifiers(engine).api.verifySync(input.token);
+  if (claims === undefined || claims.cnf !== undefined) return authenticateLater(engine, input, claims);
+  if (input.scheme === "DPoP") throw new SegnoError("invalid_token", "An unbound token was presented as bound.");
+  return requireLive(engine, input, claims);
+}
+
+/** The key set is not in memory, or there is a proof to spend. */
+async function authenticateLater(
+  engine: Engine,
+  input: PresentedAccessToken,
+  known: AccessTokenClaims | undefined,
+): Promise<AuthState> {
+  const claims = known ?? (await ownVerifiers(engine).api.verify(input.token));
   await checkBinding(engine, input, claims);
-  if (input.fresh === true || !isKnownLive(engine, claims)) {
-    const askedAtMs = engine.clock.nowMs();
-    if (
-      !(await isTokenLive(engine.store.db, { jti: claims.jti, sid: claims.sid, sub: claims.sub, nowMs: askedAtMs }))
-    ) {
-      api.forget({ jti: claims.jti });
+  return await requireLive(engine, input, claims);
+}
+
+function requireLive(
+  engine: Engine,
+  input: PresentedAccessToken,
+  claims: AccessTokenClaims,
+): AuthState | Promise<AuthState> {
+  if (input.fresh !== true && isKnownLive(engine, claims)) return stateOf(claims);
+  const askedAtMs = engine.clock.nowMs();
+  const { jti, sid, sub } = claims;
+  const answer = engine.store.isTokenLive({ jti, sid, sub, nowMs: askedAtMs });
+  const judge = (isLive: boolean): AuthState => {
+    if (!isLive) {
+      ownVerifiers(engine).api.forget({ jti });
       throw new SegnoError("token_revoked");
     }
     rememberLive(engine, claims, askedAtMs);
-  }
+    return stateOf(claims);
+  };
+  return typeof answer === "boolean" ? judge(answer) : answer.then(judge);
+}
+
+function stateOf(claims: AccessTokenClaims): AuthState {
   return {
     status: "authenticated",
     subject: claims.sub,

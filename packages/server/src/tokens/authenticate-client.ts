@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import { SegnoError } from "@segno/core";
 import type { ResolvedConfig } from "../config.js";
 
@@ -25,11 +25,24 @@ export function authenticateIntrospectionClient(
   if (secret === undefined) return undefined;
   if (id === undefined || (presented.clientId !== undefined && presented.clientId !== id))
     throw new SegnoError("invalid_client");
-  const clients = config.tokens.introspectionClients;
-  const expected = Object.hasOwn(clients, id) ? clients[id] : undefined;
-  const isEqual = timingSafeEqual(digest(secret), digest(expected ?? ""));
-  if (expected === undefined || expected === "" || !isEqual) throw new SegnoError("invalid_client");
+  const expected = digestsOf(config.tokens.introspectionClients).get(id);
+  const isEqual = timingSafeEqual(digest(secret), expected ?? nobody);
+  if (expected === undefined || !isEqual) throw new SegnoError("invalid_client");
   return id;
+}
+
+const known = new WeakMap<object, ReadonlyMap<string, Buffer>>();
+const nobody: Buffer = Buffer.alloc(32);
+
+/** What each client's secret must hash to. An empty secret is no secret. */
+function digestsOf(clients: Readonly<Record<string, string>>): ReadonlyMap<string, Buffer> {
+  let digests = known.get(clients);
+  if (digests === undefined) {
+    const usable = Object.entries(clients).filter(([, secret]) => secret !== "");
+    digests = new Map(usable.map(([id, secret]) => [id, digest(secret)]));
+    known.set(clients, digests);
+  }
+  return digests;
 }
 
 /**
@@ -42,7 +55,7 @@ export function requirePublicClient(config: ResolvedConfig, clientId: string | u
 }
 
 function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
+  return hash("sha256", text, "buffer");
 }
 
 function parseBasic(authorization: string | null): { readonly id: string; readonly secret: string } | undefined {

@@ -4,7 +4,7 @@ import type { Engine } from "../engine.js";
 interface OwnVerifiers {
   /** Tokens meant for this engine's own API. */
   readonly api: AccessTokenVerifier;
-  /** Every token this engine issues: for introspection and revocation. */
+  /** Every token this engine issues: for introspection and revocation, which ask the store whatever is remembered here. */
   readonly any: AccessTokenVerifier;
 }
 
@@ -24,7 +24,7 @@ export function ownVerifiers(engine: Engine): OwnVerifiers {
   } as const;
   const made: OwnVerifiers = {
     api: createAccessTokenVerifier({ ...common, audience: issuer }),
-    any: createAccessTokenVerifier({ ...common, audience: [issuer, ...tokens.audiences], cache: false }),
+    any: createAccessTokenVerifier({ ...common, audience: [issuer, ...tokens.audiences] }),
   };
   verifiers.set(engine.signer, made);
   return made;

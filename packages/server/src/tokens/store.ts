@@ -176,34 +176,6 @@ export async function trimFamilies(
     await endFamily(trx, { familyId: id, nowMs: input.nowMs, reason: "replaced" });
 }
 
-interface PresentedToken {
-  readonly jti: string;
-  readonly sid: string;
-  readonly sub: string;
-  readonly nowMs: number;
-}
-
-const liveToken = prepared((db, slot: SlotOf<PresentedToken>) =>
-  db
-    .selectFrom("segno_sessions as s")
-    .innerJoin("segno_users as u", "u.id", "s.user_id")
-    .select("s.id")
-    .where("s.id", "=", slot("sid"))
-    .where("s.user_id", "=", slot("sub"))
-    .where("s.revoked_at", "is", null)
-    .where("s.idle_expires_at", ">", slot("nowMs"))
-    .where("s.absolute_expires_at", ">", slot("nowMs"))
-    .where("u.status", "=", "active")
-    .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom("segno_revoked_tokens as r").select("r.jti").where("r.jti", "=", slot("jti")))),
-    ),
-);
-
-/** Whether an access token and its session are still good, by the store. */
-export async function isTokenLive(db: Db, token: PresentedToken): Promise<boolean> {
-  return (await liveToken(db, token)).length > 0;
-}
-
 /** @returns false when it was revoked before */
 export async function insertRevokedToken(
   trx: Db,
@@ -221,7 +193,10 @@ export async function insertRevokedToken(
 /** Rows are kept a day past their end, so that a clock that was set back meets them again. */
 const keepMs = 86_400_000;
 
-/** Deletes families and revocations that cannot matter any more. Call now and then. */
+/**
+ * Deletes families and revocations that cannot matter any more. Call now and then. A family that merely went idle stays
+ * until its absolute limit: the idle limit moves with every refresh, and has no index for that.
+ */
 export async function sweepTokens(db: Db, nowMs: number): Promise<void> {
   await db
     .deleteFrom("segno_revoked_tokens")
@@ -229,12 +204,6 @@ export async function sweepTokens(db: Db, nowMs: number): Promise<void> {
     .execute();
   await db
     .deleteFrom("segno_refresh_families")
-    .where((eb) =>
-      eb.or([
-        eb("absolute_expires_at", "<", nowMs - keepMs),
-        eb("idle_expires_at", "<", nowMs - 30 * keepMs),
-        eb("revoked_at", "<", nowMs - 30 * keepMs),
-      ]),
-    )
+    .where((eb) => eb.or([eb("absolute_expires_at", "<", nowMs - keepMs), eb("revoked_at", "<", nowMs - 30 * keepMs)]))
     .execute();
 }

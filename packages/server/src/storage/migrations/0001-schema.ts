@@ -1,12 +1,9 @@
 import type { Migration } from "../migrate.js";
 
-/**
- * Words that differ between the dialects. `{time}` holds milliseconds, `{int}` small whole numbers, `{real}` fractions.
- * `{appended}` ends a table whose key only grows: SQLite keeps such rows in the key's own tree, one page less to write.
- */
+/** Words that differ between the dialects. `{time}` holds milliseconds, `{int}` small whole numbers, `{real}` fractions. */
 const words = {
-  sqlite: { time: "integer", int: "integer", real: "real", end: "strict", appended: "strict, without rowid" },
-  postgres: { time: "double precision", int: "integer", real: "double precision", end: "", appended: "" },
+  sqlite: { time: "integer", int: "integer", real: "real", end: "strict" },
+  postgres: { time: "double precision", int: "integer", real: "double precision", end: "" },
 } as const;
 
 const tables = [
@@ -82,7 +79,7 @@ const tables = [
   `create table segno_outbox (
     id text primary key, type text not null, subject text, payload text not null, created_at {time} not null,
     delivered_at {time}, attempts {int} not null, next_attempt_at {time} not null, locked_until {time} not null
-  ) {appended}`,
+  ) {end}`,
   `create index segno_outbox_due on segno_outbox (next_attempt_at, id) where delivered_at is null`,
   // only rows that some node works on: writing an event costs nothing here
   `create index segno_outbox_leased on segno_outbox (subject, id) where locked_until > 0`,
