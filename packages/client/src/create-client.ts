@@ -189,7 +189,7 @@ export function createSegnoClient(options: SegnoClientOptions = {}): SegnoClient
     ...createRoutes(mode === "token" ? bindAttempts(guarded) : guarded, {
       credentials,
       mode: mode === "token" ? { mode } : {},
-      proof: (path) => (mode === "token" ? provenBy(prover, url, path) : {}),
+      proof: (path) => provenBy(prover, url, path),
       signedIn,
       signedOut: forget,
       currentSessionId: () => session.get().session?.id,

@@ -160,4 +160,36 @@ describe("against the engine", () => {
     expect(id).toBe(app.session.get().session?.id);
     expect(cookies.every((cookie) => cookie === null)).toBe(true);
   });
+
+  it("buys a grant for another part of the app, bound to the key, and keeps none of it", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: test.clock.nowMs() });
+    const pair = await generateDpopKeyPair();
+    const { client } = createInMemoryClient(test.segno, { dpop: true, proofKeys: { load: async () => pair } });
+    expect((await client.sessions.grant()).error?.code).toBe("unauthenticated");
+    await signIn(client);
+    const { data } = await client.sessions.grant();
+    expect(data).toMatchObject({ tokenType: "DPoP", refreshToken: expect.stringMatching(/^segno_rt_/) });
+    expect((await client.getToken()).data).not.toBe(data?.accessToken);
+    const app = openApp();
+    await signIn(app, "bob@example.com");
+    expect((await app.sessions.grant()).error?.code).toBe("forbidden");
+    expect(app.session.get().status).toBe("signed_in");
+  });
+
+  it.each(["cookie", "token"] as const)("%s mode: a mailed code raises the session there is", async (mode) => {
+    const client = mode === "token" ? openApp() : createInMemoryClient(test.segno).client;
+    await signIn(client);
+    const before = client.session.get().session;
+    test.clock.advance({ minutes: 11 });
+    expect((await client.user.startEmail({ email: "new@example.com", locale: "de" })).error).toMatchObject({
+      stepUp: { acr: "aal1", maxAgeSeconds: 600 },
+    });
+    const started = await client.email.start({ email: "ada@example.com" });
+    const code = await test.mail.nextCode("ada@example.com");
+    expect((await client.email.stepUpVerify({ attemptId: started.data?.attemptId ?? "", code })).error).toBeNull();
+    expect(client.session.get().session).toMatchObject({ id: before?.id });
+    expect((await client.user.startEmail({ email: "new@example.com", locale: "de" })).error).toBeNull();
+    expect((await client.sessions.list()).data?.sessions).toHaveLength(1);
+    expect((await test.mail.next("new@example.com")).subject).toContain("bestätigen");
+  });
 });

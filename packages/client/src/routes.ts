@@ -8,6 +8,7 @@ import type {
   PasskeyView,
   SessionView,
   SignedIn,
+  Tokens,
   User,
 } from "./wire.js";
 
@@ -46,6 +47,11 @@ export interface EmailApi {
   start(input: EmailStartInput): Promise<Result<EmailAttempt>>;
   /** Errors: `wrong_code` (try again), `attempt_expired` (start again), `rate_limited`. */
   verify(input: CodeInput): Promise<Result<SignedIn>>;
+  /**
+   * Raises the session there is with a code mailed to the account's own address; no second session begins.
+   * Errors: as `verify`, and `insufficient_user_authentication` when a passkey opened this session: a code is weaker.
+   */
+  stepUpVerify(input: CodeInput): Promise<Result<SignedIn>>;
 }
 
 /** Passkey ceremonies and the passkeys of the account. The `...Options` and `...Verify` pairs enclose the browser's prompt. */
@@ -84,6 +90,12 @@ export interface SessionsApi {
   revoke(id: string): Promise<Result<void>>;
   /** Signs out all other devices, or all. */
   revokeMany(which: "others" | "all"): Promise<Result<{ readonly revoked: number }>>;
+  /**
+   * Buys the first tokens of a new refresh family for the session of the cookie, bound to this browser's key where
+   * `dpop` is on. For handing on, for example to an app's native part; this client keeps none of them: `getToken()` and
+   * `fetch` need no grant. Errors: `unauthenticated`.
+   */
+  grant(): Promise<Result<Tokens>>;
 }
 
 /** The account of the person who is signed in. */
@@ -95,7 +107,7 @@ export interface UserApi {
   /** Errors: `insufficient_user_authentication`. */
   delete(): Promise<Result<void>>;
   /** Mails a code to a new address. Errors: `insufficient_user_authentication`, `rate_limited`, `invalid_input`. */
-  startEmail(input: { readonly email: string }): Promise<Result<EmailAttempt>>;
+  startEmail(input: { readonly email: string; readonly locale?: string }): Promise<Result<EmailAttempt>>;
   /** Makes the address the account's own. Errors: `wrong_code`, `attempt_expired`, `email_taken`. */
   verifyEmail(input: CodeInput): Promise<Result<User>>;
 }
@@ -111,7 +123,7 @@ export interface RouteEffects {
   readonly credentials: Partial<RequestSpec>;
   /** Added to the verify calls. */
   readonly mode: { readonly mode?: "token" };
-  /** For the calls whose answer may carry tokens. */
+  /** For the calls whose answer carries tokens. */
   readonly proof: (path: string) => Partial<RequestSpec>;
 }
 
@@ -140,15 +152,18 @@ export function createRoutes(send: Send, effects: RouteEffects): Routes {
   const signIn = (path: string, input: object): Promise<Result<SignedIn>> => {
     const body = { ...input, ...effects.mode };
     return then(
-      send<SignedIn>({ method: "POST", path, body, isAttempt: true, ...effects.proof(path) }),
+      send<SignedIn>({ method: "POST", path, body, isAttempt: true, ...(effects.mode.mode && effects.proof(path)) }),
       effects.signedIn,
     );
   };
+  const raise = (path: string, input: object): Promise<Result<SignedIn>> =>
+    then(attempt<SignedIn>(path, { ...input, ...effects.mode }), effects.signedIn);
   const id = encodeURIComponent;
   return {
     email: {
       start: (input) => open("/v1/email/start", input),
       verify: (input) => signIn("/v1/email/verify", input),
+      stepUpVerify: (input) => raise("/v1/email/verify", { ...input, stepUp: true }),
     },
     passkeys: {
       signUpOptions: (input = {}) => open("/v1/passkeys/sign-up/options", input),
@@ -156,8 +171,7 @@ export function createRoutes(send: Send, effects: RouteEffects): Routes {
       signInOptions: () => open("/v1/passkeys/sign-in/options", {}),
       signInVerify: (input) => signIn("/v1/passkeys/sign-in/verify", input),
       stepUpOptions: () => attempt("/v1/passkeys/step-up/options", {}),
-      stepUpVerify: (input) =>
-        then(attempt<SignedIn>("/v1/passkeys/step-up/verify", { ...input, ...effects.mode }), effects.signedIn),
+      stepUpVerify: (input) => raise("/v1/passkeys/step-up/verify", input),
       addOptions: () => attempt("/v1/passkeys/add/options", {}),
       addVerify: (input) => attempt("/v1/passkeys/add/verify", input),
       list: () => call("GET", "/v1/passkeys"),
@@ -176,6 +190,10 @@ export function createRoutes(send: Send, effects: RouteEffects): Routes {
         then(call<{ readonly revoked: number }>("POST", "/v1/sessions/revoke", { which }), () =>
           which === "all" ? effects.signedOut() : undefined,
         ),
+      grant: () => {
+        const path = "/v1/session/grant";
+        return send({ method: "POST", path, ...effects.proof(path), ...effects.credentials });
+      },
     },
     user: {
       get: () => then(call<User>("GET", "/v1/user"), effects.userChanged),

@@ -73,3 +73,25 @@ it("adds, renames and removes passkeys, stepping up when the last proof is old",
   expect((await removal).error).toBeNull();
   expect((await listPasskeys(client)).data?.passkeys).toEqual([]);
 });
+
+it("confirms by mail in the same session where the account has no passkey", async () => {
+  const { client, browser: device } = createInMemoryClient(test.segno);
+  const browser = passkeysOf(device);
+  const flow = createSignIn(client, { browser, autofill: false });
+  await flow.actions.start();
+  flow.actions.edit({ email: "ada@example.com" });
+  await flow.actions.sendEmail();
+  await flow.actions.submitCode(await test.mail.nextCode("ada@example.com"));
+  const before = client.session.get().session?.id;
+  test.clock.advance({ minutes: 11 });
+  const stepUp = createStepUp(client, { browser });
+  const adding = stepUp.actions.run(() => addPasskey(client, { browser }));
+  while (stepUp.getState().status !== "required") await new Promise((resolve) => setImmediate(resolve));
+  expect(stepUp.getState()).toMatchObject({ methods: ["passkey", "email"] });
+  await stepUp.actions.sendEmail();
+  await stepUp.actions.submitCode(await test.mail.nextCode("ada@example.com"));
+  expect((await adding).error).toBeNull();
+  expect(client.session.get().session?.id).toBe(before);
+  expect((await client.sessions.list()).data?.sessions).toHaveLength(1);
+  expect(await test.eventsOf("session.created")).toHaveLength(1);
+});

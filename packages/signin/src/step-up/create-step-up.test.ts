@@ -6,9 +6,10 @@ const challenge = (acr: string) => ({
   "www-authenticate": `Bearer error="insufficient_user_authentication", acr_values="${acr}", max_age=600`,
 });
 
-function open(acr = "phr") {
+function open(acr = "phr", sessionAcr = "phr") {
   const browser = createBrowserDouble();
-  const service = createServiceTable(signedInAs("ada"));
+  const ada = signedInAs("ada");
+  const service = createServiceTable({ ...ada, session: { ...ada.session, acr: sessionAcr } });
   let isConfirmed = false;
   for (const [path, answer] of [
     ["/v1/passkeys/step-up/verify", signedInAs("ada")],
@@ -89,7 +90,7 @@ it("a closed prompt leaves the question open", async () => {
 });
 
 it("offers a mailed code only where it is strong enough", async () => {
-  const weak = open("aal1");
+  const weak = open("aal1", "aal1");
   const call = weak.actions.run(() => weak.service.client.passkeys.remove("p1"));
   await settle();
   expect(weak.flow.getState()).toMatchObject({ methods: ["passkey", "email"] });
@@ -97,12 +98,32 @@ it("offers a mailed code only where it is strong enough", async () => {
   expect(weak.service.bodies.at(-1)).toEqual({ email: "ada@example.com" });
   await weak.actions.submitCode("123456");
   expect((await call).error).toBeNull();
-  const strong = open("phr");
-  void strong.actions.run(() => strong.service.client.passkeys.remove("p1"));
+  // The session there is rises: nobody signs in again.
+  expect(weak.service.bodies.at(-2)).toEqual({ attemptId: "m1", code: "123456", stepUp: true });
+  for (const [asked, reached] of [
+    ["phr", "aal1"],
+    ["aal1", "phr"],
+  ]) {
+    const strong = open(asked, reached);
+    void strong.actions.run(() => strong.service.client.passkeys.remove("p1"));
+    await settle();
+    await strong.actions.sendEmail();
+    expect(strong.flow.getState().status).toBe("required");
+    strong.actions.cancel();
+  }
+});
+
+it("asks without a call, for a page that was sent here to step up", async () => {
+  const { actions, browser, flow } = open();
+  const asked = actions.ask({ maxAgeSeconds: 300 });
+  expect(flow.getState()).toMatchObject({ status: "required", requirement: { maxAgeSeconds: 300 } });
+  void actions.confirmWithPasskey();
   await settle();
-  await strong.actions.sendEmail();
-  expect(strong.flow.getState().status).toBe("required");
-  strong.actions.cancel();
+  browser.pick();
+  expect(await asked).toBe(true);
+  const again = actions.ask({});
+  actions.cancel();
+  expect(await again).toBe(false);
 });
 
 it("leaves answers alone that ask for nothing", async () => {

@@ -39,9 +39,11 @@ export interface StepUpActions {
    * the first answer is returned. Works for client calls and for `fetch` responses.
    */
   run<T>(call: () => Promise<T>): Promise<T>;
+  /** Asks for a step-up that no call asked for. @returns whether the person confirmed */
+  ask(requirement: StepUpRequirement): Promise<boolean>;
   /** Opens the passkey prompt. Must run inside a click. */
   confirmWithPasskey(): Promise<void>;
-  /** Mails a code to the account's own address; only where the requirement is no more than `aal1`. */
+  /** Mails a code to the account's own address; only where `methods` says that a code is enough. */
   sendEmail(): Promise<void>;
   /** Sends the typed code; spaces and dashes are left out. */
   submitCode(code: string): Promise<void>;
@@ -103,6 +105,7 @@ export function createStepUp(client: SegnoClient, options: { readonly browser?: 
         if (!requirement) return first;
         return (await require(requirement)) ? await call() : first;
       },
+      ask: require,
       confirmWithPasskey: async () => {
         const state = pending();
         if (!state || state.status === "awaiting_passkey") return;
@@ -133,7 +136,10 @@ export function createStepUp(client: SegnoClient, options: { readonly browser?: 
         if (state.status !== "awaiting_code" || state.isVerifying) return;
         const isWanted = begin();
         store.set({ ...state, isVerifying: true, error: null });
-        const result = await client.email.verify({ attemptId: state.attemptId, code: code.replace(/[\s-]/g, "") });
+        const result = await client.email.stepUpVerify({
+          attemptId: state.attemptId,
+          code: code.replace(/[\s-]/g, ""),
+        });
         if (isWanted()) conclude(result, state);
       },
       cancel: () => end(false),
@@ -145,10 +151,10 @@ function required(state: StepUpPending<string>, error: ClientError | null): Step
   return { status: "required", requirement: state.requirement, methods: state.methods, error };
 }
 
-/** A mailed code reaches `aal1`: it helps only where no more is asked. */
-function methodsFor(requirement: StepUpRequirement, client: SegnoClient): readonly ("passkey" | "email")[] {
-  const isEmailEnough = requirement.acr === "aal1" && client.session.get().user?.email != null;
-  return isEmailEnough ? ["passkey", "email"] : ["passkey"];
+/** A mailed code reaches `aal1`: it helps only where no more is asked, and never lowers what a passkey reached. */
+function methodsFor({ acr = "aal1" }: StepUpRequirement, client: SegnoClient): readonly ("passkey" | "email")[] {
+  const { user, session } = client.session.get();
+  return acr === "aal1" && session?.acr === "aal1" && user?.email ? ["passkey", "email"] : ["passkey"];
 }
 
 /** The requirement in an answer of the client or in a `Response`, or undefined when none is asked. */

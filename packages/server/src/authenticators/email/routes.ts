@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { stepUpMode } from "../../attempts/index.js";
 import type { Engine } from "../../engine.js";
 import { defineRoute, type Route } from "../../http/route.js";
 import { displayNameSchema, userSchema } from "../../users/index.js";
@@ -8,6 +9,7 @@ import { badLinkPage, codePage, confirmPage, sameBrowserPage } from "./pages.js"
 import { redeemLink } from "./redeem-link.js";
 import { codeLength, isLinkToken } from "./secrets.js";
 import { startEmailAdd } from "./start-add.js";
+import { stepUpByEmailCode } from "./step-up.js";
 import { startEmailSignIn } from "./start-sign-in.js";
 import { verifyEmailAdd } from "./verify-add.js";
 import { verifyEmailCode } from "./verify-code.js";
@@ -61,14 +63,26 @@ function verify(engine: Engine): Route {
     method: "POST",
     path: "/v1/email/verify",
     operationId: "verifyEmailCode",
-    summary: "Signs in with a mailed code, in the browser that asked for it.",
+    summary:
+      "Signs in with a mailed code, in the browser that asked for it. In a session, may raise that session instead.",
     tag: "email",
     access: "public",
-    body: v.strictObject({ attemptId: attemptIdSchema, code: codeSchema, mode: v.optional(modeSchema) }),
+    body: v.strictObject({
+      attemptId: attemptIdSchema,
+      code: codeSchema,
+      mode: v.optional(modeSchema),
+      stepUp: v.optional(v.boolean()),
+    }),
     answers: { 200: { description: "Signed in.", schema: signedInSchema } },
     handle: async (context) => {
-      const { attemptId, code, mode = "cookie" } = context.body;
-      return { json: await verifyEmailCode(engine, context, { attemptId, code, mode }) };
+      const { attemptId, code, mode, stepUp } = context.body;
+      const input = { attemptId, code };
+      return {
+        json:
+          stepUp === true
+            ? await stepUpByEmailCode(engine, context, { ...input, mode: stepUpMode(context, mode) })
+            : await verifyEmailCode(engine, context, { ...input, mode: mode ?? "cookie" }),
+      };
     },
   });
 }

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { stepUpMode } from "../../attempts/index.js";
 import type { Engine } from "../../engine.js";
 import { defineRoute, type Route } from "../../http/route.js";
 import { displayNameSchema } from "../../users/index.js";
@@ -127,9 +128,9 @@ function stepUp(engine: Engine): Route[] {
       answers: signedInAnswer,
       handle: async (context) => {
         const { attemptId, response, mode } = context.body;
-        const caller = context.caller();
-        const via = mode ?? (caller.via === "session" ? "cookie" : "token");
-        return { json: await finishStepUp(engine, context, { attemptId, response, mode: via }) };
+        return {
+          json: await finishStepUp(engine, context, { attemptId, response, mode: stepUpMode(context, mode) }),
+        };
       },
     }),
   ];

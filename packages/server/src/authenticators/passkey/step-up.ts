@@ -2,8 +2,11 @@ import { SegnoError } from "@segno/core";
 import {
   isRefusal,
   browserHashOf,
+  type CompletedSignIn,
+  completeStepUp,
   consumeAttempt,
   deliverSession,
+  type Refusal,
   requireOwnAttempt,
   runSignIn,
   type SignedIn,
@@ -12,9 +15,7 @@ import {
 } from "../../attempts/index.js";
 import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
-import { presentSession, raiseSession, sessionCookieSeconds } from "../../sessions/index.js";
-import { issueTokens } from "../../tokens/index.js";
-import { presentUser, readUser } from "../../users/index.js";
+import { readUser } from "../../users/index.js";
 import { type AssertionResponse, type RequestOptions, requestOptions } from "./ceremony.js";
 import { checkPasskey } from "./check-passkey.js";
 import { loadVerifier } from "./load-verifier.js";
@@ -43,12 +44,6 @@ export async function startStepUp(
   return { attemptId: attempt.id, publicKey: requestOptions(party, { challenge, allow: passkeys }) };
 }
 
-interface SteppedUp {
-  readonly signedIn: SignedIn;
-  readonly sessionToken: string;
-  readonly cookieSeconds: number;
-}
-
 /**
  * Raises the caller's session: assurance and time of the new proof, and a new token in place of the old one.
  * @throws SegnoError `passkey_unknown`, `passkey_rejected`, `wrong_browser`, `attempt_*`, `session_expired`
@@ -63,43 +58,15 @@ export async function finishStepUp(
   const caller = context.caller();
   const run = { method: "passkey", actor: context.actor } as const;
   const key = { id: input.attemptId, kind: "passkey_step_up", browserHash: browserHashOf(context) } as const;
-  // the request's own proof was spent when it was authenticated
-  const jkt = caller.claims?.cnf?.jkt;
-  const done = await runSignIn<SteppedUp>(engine, run, async (trx) => {
+  const done = await runSignIn<CompletedSignIn>(engine, run, async (trx): Promise<CompletedSignIn | Refusal> => {
     const attempt = await consumeAttempt(engine, trx, key);
     requireOwnAttempt(caller, attempt);
     const request = { attempt, response: input.response, ownerId: caller.subject };
     const checked = await checkPasskey(engine, trx, request, context.actor);
     if (isRefusal(checked)) return checked;
     const user = await readUser(engine, trx, caller.subject);
-    if (user === undefined || user.status !== "active") throw new SegnoError("account_unavailable");
     const { acr, amr } = checked.verified;
-    const raised = await raiseSession(
-      engine,
-      trx,
-      { sessionId: caller.sessionId, acr, amr, method: run.method },
-      context.actor,
-    );
-    const tokens =
-      input.mode === "token"
-        ? await issueTokens(
-            engine,
-            trx,
-            { session: raised.session, withRefresh: false, ...(jkt === undefined ? {} : { jkt }) },
-            context.actor,
-          )
-        : undefined;
-    return {
-      signedIn: {
-        status: "signed_in",
-        isNewUser: false,
-        user: await presentUser(engine, trx, user),
-        session: presentSession(raised.session, raised.session.id),
-        ...(tokens === undefined ? {} : { tokens }),
-      },
-      sessionToken: raised.token,
-      cookieSeconds: sessionCookieSeconds(raised.session, engine.clock.nowMs()),
-    };
+    return completeStepUp(engine, context, trx, { user, acr, amr, method: run.method, mode: input.mode });
   });
   deliverSession(context, done, input.mode);
   return done.signedIn;
