@@ -61,10 +61,11 @@ async function hasWork({ db }: OpenStore, nowMs: number): Promise<boolean> {
 
 async function dump({ db }: OpenStore): Promise<string> {
   const lines: string[] = [];
-  const tables = (await db.introspection.getTables())
+  const names = (await db.introspection.getTables())
     .map(({ name }) => name)
     .filter((name) => name.startsWith("segno_"));
-  for (const table of tables.sort()) {
+  // PostgreSQL lists the tables of every schema: those of other tests have the same names
+  for (const table of [...new Set(names)].sort()) {
     const rows = await db
       .selectFrom(table as "segno_users")
       .selectAll()
