@@ -1,64 +1,78 @@
-// Signs up by passkey and by mail, signs in and refreshes, on a database file; kills itself at one statement boundary.
-// Prints a line for every answer that reached the caller, then "done".
+// A person's way through sign-up, sign-in, step-up, factors and refresh, on a database of its own; kills itself at one
+// boundary. Prints a line for every answer that reached the caller, then "done".
 import { writeSync } from "node:fs";
-import { createTestSegno } from "@segno/testing";
-import type { KyselyPlugin } from "kysely";
-import type { Db, Store } from "../src/engine.js";
-import { sqlite } from "../src/storage/sqlite.js";
+import { createSoftwareAuthenticator, createTestSegno, type SignedInBrowser, type TestBrowser } from "@segno/testing";
+import { sourceAt } from "./stores.js";
+import { watchStore } from "./watched-store.js";
 
-const [file = "", point = "0"] = process.argv.slice(2);
+const [address = "", point = "0"] = process.argv.slice(2);
 const dieAt = Number(point);
 let boundary = 0;
 let isArmed = false;
 
-/** Every statement has a boundary before it and one after it: the last one of a transaction lies before its COMMIT. */
+/** What a crash leaves changes with statements and commits alone, so a boundary lies after each of them. */
 function passBoundary(): void {
   if (!isArmed) return;
   boundary += 1;
   if (boundary === dieAt) process.kill(process.pid, "SIGKILL");
 }
 
-const dying: KyselyPlugin = {
-  transformQuery: ({ node }) => {
-    passBoundary();
-    return node;
-  },
-  transformResult: async ({ result }) => {
-    passBoundary();
-    return result;
-  },
-};
-
-const source = {
-  describe: "sqlite that may die",
-  async open(): Promise<Store> {
-    const store = await sqlite(file).open();
-    return {
-      ...store,
-      db: store.db.withPlugin(dying),
-      transaction: (work) => store.transaction((trx: Db) => work(trx.withPlugin(dying))),
-    };
-  },
-};
-
 const acknowledge = (what: Record<string, unknown>) => writeSync(1, `${JSON.stringify(what)}\n`);
-
-const test = await createTestSegno({ database: source, seed: `crash ${dieAt}` });
+const database = watchStore(sourceAt(address), { after: passBoundary, committed: passBoundary });
+const test = await createTestSegno({ database, seed: `crash ${dieAt}` });
 isArmed = true;
-const passkey = await test.signUpWithPasskey({ displayName: "Ada" });
-acknowledge({
-  login: passkey.session.id,
-  user: passkey.user.id,
-  cookie: passkey.browser.cookies.header(new URL(test.origin)),
-});
-const mailed = await test.signInAs("ada@example.com");
-acknowledge({
-  login: mailed.session.id,
-  user: mailed.user.id,
-  cookie: mailed.browser.cookies.header(new URL(test.origin)),
-});
 
-let refreshToken = (await mailed.tokens()).refreshToken;
+interface Options {
+  readonly attemptId: string;
+  readonly publicKey: never;
+}
+async function ask<Body>(browser: TestBrowser, path: string, body: unknown, method = "POST"): Promise<Body> {
+  const answer = await browser.call<Body>(path, body, { method });
+  if (answer.status >= 300) throw new Error(`${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  return answer.body;
+}
+const acknowledgeLogin = (browser: TestBrowser, { user, session }: Pick<SignedInBrowser, "user" | "session">) =>
+  acknowledge({ login: session.id, user: user.id, cookie: browser.cookies.header(new URL(test.origin)) });
+
+// passkey: sign-up, step-up, a second one, and the second one removed
+const up = await test.signUpWithPasskey({ displayName: "Ada" });
+acknowledgeLogin(up.browser, up);
+const step = await ask<Options>(up.browser, "/v1/passkeys/step-up/options", {});
+const assertion = await up.browser.authenticator.get(step.publicKey);
+acknowledge({ replacing: up.session.id });
+const stepped = await ask<Pick<SignedInBrowser, "user" | "session">>(up.browser, "/v1/passkeys/step-up/verify", {
+  attemptId: step.attemptId,
+  response: assertion,
+});
+acknowledgeLogin(up.browser, stepped);
+const add = await ask<Options>(up.browser, "/v1/passkeys/add/options", {});
+const second = await createSoftwareAuthenticator({ origin: test.origin }).create(add.publicKey);
+const added = await ask<{ id: string }>(up.browser, "/v1/passkeys/add/verify", {
+  attemptId: add.attemptId,
+  response: second,
+});
+acknowledge({ added: added.id });
+acknowledge({ removing: added.id });
+await ask(up.browser, `/v1/passkeys/${added.id}`, undefined, "DELETE");
+acknowledge({ removed: added.id });
+
+// mail: by code, then by link in another browser
+const mailed = await test.signInAs("ada@example.com");
+acknowledgeLogin(mailed.browser, mailed);
+const other = test.browser();
+await ask(other, "/v1/email/start", { email: "ada@example.com" });
+const token = new URL(await test.mail.nextLink("ada@example.com")).searchParams.get("token");
+const redeemed = await other.fetch("/api/auth/v1/email/link", {
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify({ token }),
+});
+if (redeemed.status !== 303) throw new Error(`the link answered ${redeemed.status}`);
+const cookie = other.cookies.header(new URL(test.origin));
+acknowledge({ cookie, user: mailed.user.id, login: "by link" });
+
+// tokens
+let { refreshToken } = await mailed.tokens();
 acknowledge({ refreshToken });
 for (let turn = 0; turn < 2; turn += 1) {
   const response = await mailed.browser.fetch(`${test.origin}/api/auth/oauth2/token`, {
@@ -72,3 +86,4 @@ for (let turn = 0; turn < 2; turn += 1) {
 }
 acknowledge({ done: true, boundaries: boundary });
 await test.close();
+process.exit(0);

@@ -10,6 +10,8 @@ import pg from "pg";
 export interface TestDatabase {
   /** Opens the database; more than once gives several independent stores on the same data, as several processes would. */
   readonly source: () => StoreSource;
+  /** What another process gives to `sourceAt`; undefined for a database in memory. */
+  readonly address: string | undefined;
   /** Ends pools and deletes the data. */
   readonly drop: () => Promise<void>;
 }
@@ -30,17 +32,19 @@ export const testDatabases: readonly TestDatabaseKind[] = [
   {
     name: "sqlite memory",
     skipped: undefined,
-    create: async () => ({ source: () => sqlite(":memory:"), drop: async () => {} }),
+    create: async () => ({ source: () => sqlite(":memory:"), address: undefined, drop: async () => {} }),
   },
   { name: "postgres", skipped: noServer, create: () => postgresSchema(10) },
   { name: "postgres, pool of one", skipped: noServer, create: () => postgresSchema(1) },
 ];
-if (noServer !== undefined) console.info(`PostgreSQL store tests ${noServer}`);
+if (noServer !== undefined && process.env.VITEST === "true") console.info(`PostgreSQL store tests ${noServer}`);
 
 async function sqliteFile(): Promise<TestDatabase> {
   const folder = mkdtempSync(join(tmpdir(), "segno-store-"));
+  const file = join(folder, "segno.db");
   return {
-    source: () => sqlite(join(folder, "segno.db")),
+    source: () => sqlite(file),
+    address: file,
     drop: async () => rmSync(folder, { recursive: true, force: true }),
   };
 }
@@ -52,15 +56,25 @@ export async function postgresSchema(poolSize: number): Promise<TestDatabase> {
   const pools: pg.Pool[] = [];
   return {
     source: () => {
-      const pool = new pg.Pool({ connectionString: postgresServer, max: poolSize, options: `-c search_path=${name}` });
+      const pool = poolOf(name, poolSize);
       pools.push(pool);
       return postgres(pool);
     },
+    address: `schema:${name}`,
     drop: async () => {
       await Promise.all(pools.map((pool) => pool.end()));
       await once(`drop schema ${name} cascade`);
     },
   };
+}
+
+function poolOf(schema: string, max: number): pg.Pool {
+  return new pg.Pool({ connectionString: postgresServer, max, options: `-c search_path=${schema}` });
+}
+
+/** The database of another process. */
+export function sourceAt(address: string): StoreSource {
+  return address.startsWith("schema:") ? postgres(poolOf(address.slice(7), 4)) : sqlite(address);
 }
 
 async function once(statement: string): Promise<void> {

@@ -5,7 +5,7 @@ import {
   openBrowser,
   type TestBrowser,
 } from "@segno/testing";
-import type { KyselyPlugin } from "kysely";
+import { watchStore } from "../../test/watched-store.js";
 import { compose } from "../composition.js";
 import type { SegnoOptions, SignInOptions } from "../config.js";
 import type { Store } from "../engine.js";
@@ -31,12 +31,17 @@ export async function openSite(options: SiteOptions = {}) {
   const random = createSeededRandom(`site ${Math.random()}`);
   const mail = createMailCapture();
   const listeners = new Set<(statement: string) => void>();
+  const tell = (shape: () => string) => {
+    if (listeners.size === 0) return;
+    const statement = shape();
+    for (const listener of listeners) listener(statement);
+  };
   const source = options.source ?? sqlite(":memory:");
   const resolved = resolveOptions(
     {
       baseUrl: origin,
       secret: "0123456789abcdefghijklmnopqrstuvwxyz",
-      database: { describe: source.describe, open: async (context) => traced(await source.open(context), listeners) },
+      database: watchStore(source, { before: (shape) => tell(shape) }),
       email: mail,
       clientIp: { source: "socket" },
       rateLimit: options.rateLimit ?? false,
@@ -71,25 +76,6 @@ export async function openSite(options: SiteOptions = {}) {
   };
 }
 export type Site = Awaited<ReturnType<typeof openSite>>;
-
-/** The same store, telling of each statement's shape. */
-function traced(store: Store, listeners: ReadonlySet<(statement: string) => void>): Store {
-  const plugin: KyselyPlugin = {
-    transformQuery: ({ node }) => {
-      if (listeners.size > 0) {
-        const shape = JSON.stringify(node, (key, value) => (key === "value" || key === "values" ? "?" : value));
-        for (const listener of listeners) listener(shape);
-      }
-      return node;
-    },
-    transformResult: async ({ result }) => result,
-  };
-  return {
-    ...store,
-    db: store.db.withPlugin(plugin),
-    transaction: (work) => store.transaction((trx) => work(trx.withPlugin(plugin))),
-  };
-}
 
 /** Everything in the outbox but keys and tokens, oldest first. */
 async function eventsOf(
