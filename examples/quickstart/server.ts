@@ -10,7 +10,11 @@ import { clock, openSegno } from "./segno.ts";
 const port = await freePort(Number(process.env.PORT ?? 3000));
 const baseUrl = `http://localhost:${port}`;
 const segno = openSegno(baseUrl);
-await segno.ready();
+await segno.ready().catch((error: unknown) => {
+  console.error(`\n  Segno could not start: ${error instanceof Error ? error.message : String(error)}`);
+  console.error("  To begin afresh, delete the folder examples/quickstart/.segno and start again.\n");
+  process.exit(1);
+});
 
 const app = express();
 const server = createServer(app);
