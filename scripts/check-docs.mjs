@@ -7,7 +7,7 @@
 //   <!-- check: skip because ... -->   leaves the next block out; counted and printed
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { examples } from "./docs-examples.mjs";
+import { examples, missingExamples } from "./docs-examples.mjs";
 import { checkHouse, checkRunbooks } from "./docs-rules.mjs";
 import { publicPackages, root, run } from "./packages.mjs";
 
@@ -25,11 +25,17 @@ const comments = process.argv.length > 2 ? [] : examples(root, paths);
 for (const example of comments)
   put(`example:${example.file}`, example.line, "example.tsx", example.source, {
     page: example.file,
-    line: example.line - 1,
+    line: example.line - 2,
   });
 installDependencies();
 writeConfig();
-const problems = [...typeErrors(), ...brokenLinks(), ...checkHouse(root), ...checkRunbooks(root)];
+const problems = [
+  ...typeErrors(),
+  ...brokenLinks(),
+  ...checkHouse(root),
+  ...checkRunbooks(root),
+  ...missingExamples(root, paths),
+];
 for (const line of skipped) console.log(`  skipped: ${line}`);
 for (const line of problems) console.error(`  ${line}`);
 console.log(

@@ -65,6 +65,44 @@ export function examples(root, paths) {
   return found;
 }
 
+/**
+ * Every public function shows an example.
+ * @param {string} root the workspace
+ * @param {Record<string, string[]>} paths import name to source file, as in tsconfig.json
+ * @returns {string[]} one line per fault
+ */
+export function missingExamples(root, paths) {
+  const names = publicNames(root, paths);
+  const faults = [];
+  for (const file of globSync("packages/*/src/**/*.{ts,tsx}", { cwd: root })) {
+    if (/\.(test|test-d|double|suite)\.tsx?$/.test(file)) continue;
+    const own = `@segno/${file.split(/[\\/]/)[1]}`;
+    const text = readFileSync(join(root, file), "utf8");
+    for (const [, comment, name] of text.matchAll(
+      /((?:\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?)export (?:async )?function (\w+)/g,
+    )) {
+      const home = names.get(name)?.homes.some((entry) => entry === own || entry.startsWith(`${own}/`)) ?? false;
+      if (home && isNamedBy(root, paths, { file, name }) && !comment.includes("@example"))
+        faults.push(`${file}: the public function ${name} has no @example`);
+    }
+  }
+  return faults;
+}
+
+/** Whether an entry point takes the name from this very file: another one may have a function of that name for itself. */
+function isNamedBy(root, paths, { file, name }) {
+  return Object.entries(paths).some(([entry, [index]]) => {
+    if (!entry.startsWith("@segno/")) return false;
+    if (index.replace(/^\.\//, "") === file) return true;
+    const base = file.slice(file.lastIndexOf("/") + 1).replace(/\.tsx?$/, "");
+    const text = readFileSync(join(root, index), "utf8");
+    return [...text.matchAll(/^export (?:type )?\{([^}]*)\} from "([^"]+)"/gm)].some(
+      ([, list, from]) =>
+        new RegExp(`\\b${name}\\b`).test(list) && (from.endsWith(`/${base}.js`) || from.endsWith("/index.js")),
+    );
+  });
+}
+
 /** The example with its imports and declarations in front, on one line, so that line numbers stay easy. */
 function complete(code, own, names) {
   // an example of a page or module says `return` at the top: it stands for the body of a function

@@ -22,7 +22,12 @@ const localErrors: Readonly<Record<LocalCode, readonly [title: string, when: Ret
   invalid_grant: ["Sign in to continue.", "after_sign_in"],
 };
 
-/** An error made here, without an answer from the service. */
+/**
+ * An error made here, without an answer from the service.
+ * @param status of the answer; default 0: there was none
+ * @example
+ * const { title, retry } = localError("network");
+ */
 export function localError(code: LocalCode, status = 0): ClientError {
   const [title, when] = localErrors[code];
   return { code, title, status, retry: { when } };
@@ -89,7 +94,12 @@ function isField(value: unknown): value is FieldError {
   return isObject(value) && typeof value["path"] === "string" && typeof value["message"] === "string";
 }
 
-/** Reads what a 401 challenge asks for (RFC 9470 section 3), or undefined when it is no step-up challenge. */
+/**
+ * Reads what a 401 challenge asks for (RFC 9470 section 3), or undefined when it is no step-up challenge.
+ * @example
+ * const response = await fetch("/transfer", { method: "POST" });
+ * const wanted = parseStepUp(response.headers); // { acr: "phr", maxAgeSeconds: 300 }
+ */
 export function parseStepUp(headers: { get(name: string): string | null }): StepUpRequirement | undefined {
   const challenge = headers.get("www-authenticate") ?? "";
   if (!challenge.includes("insufficient_user_authentication")) return undefined;

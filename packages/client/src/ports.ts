@@ -68,7 +68,11 @@ export function randomNumber(): number {
   return Math.random();
 }
 
-/** Keeps values in this page only. */
+/**
+ * Keeps values in this page only.
+ * @example
+ * const app = createSegnoClient({ mode: "token", storage: createMemoryStorage() });
+ */
 export function createMemoryStorage(): TokenStorage {
   const values = new Map<string, string>();
   return {
@@ -81,6 +85,8 @@ export function createMemoryStorage(): TokenStorage {
 /**
  * Keeps values in `localStorage`, so that a reload and other tabs stay signed in. Any script of the page can read
  * them: use it with `dpop: true`, which makes a stolen refresh token useless elsewhere.
+ * @example
+ * const app = createSegnoClient({ mode: "token", dpop: true, storage: createLocalStorage() });
  */
 export function createLocalStorage(): TokenStorage {
   return {

@@ -53,6 +53,9 @@ const acrOrder: readonly string[] = ["aal1", "phr", "phrh"];
  * True when `actual` is at least as strong as `required`. Known values: `aal1` (one factor such as a mailed code),
  * `phr` (phishing-resistant: a passkey), `phrh` (phishing-resistant, device-bound hardware key).
  * An unknown value satisfies only itself.
+ * @example
+ * acrSatisfies("phrh", "phr"); // true
+ * acrSatisfies("aal1", "phr"); // false
  */
 export function acrSatisfies(actual: string, required: string): boolean {
   if (actual === required) return true;
@@ -66,6 +69,9 @@ export function acrSatisfies(actual: string, required: string): boolean {
  * @param nowSeconds seconds since the epoch
  * @returns the authentication when every condition holds
  * @throws SegnoError `unauthenticated`, the state's own reason, `insufficient_scope` or `insufficient_user_authentication`
+ * @example
+ * const state = await segno.authenticate({ headers: new Headers() });
+ * const { subject } = assertAccess(state, { scope: "orders:read" }, systemClock.nowMs() / 1000);
  */
 export function assertAccess(state: AuthState, requirement: AccessRequirement, nowSeconds: number): Authentication {
   if (state.status === "anonymous") throw new SegnoError("unauthenticated");
@@ -83,7 +89,11 @@ export function assertAccess(state: AuthState, requirement: AccessRequirement, n
   return state;
 }
 
-/** The scopes of a requirement as a list. */
+/**
+ * The scopes of a requirement as a list.
+ * @example
+ * scopeList("orders:read orders:write"); // ["orders:read", "orders:write"]
+ */
 export function scopeList(scope: string | readonly string[] | undefined): readonly string[] {
   if (scope === undefined) return [];
   return typeof scope === "string" ? scope.split(" ").filter((part) => part !== "") : scope;

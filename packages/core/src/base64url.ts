@@ -3,7 +3,11 @@ const invalid = 255;
 const values: Uint8Array = new Uint8Array(128).fill(invalid);
 for (let index = 0; index < alphabet.length; index += 1) values[alphabet.charCodeAt(index)] = index;
 
-/** Bytes as unpadded base64url (RFC 4648 section 5). */
+/**
+ * Bytes as unpadded base64url (RFC 4648 section 5).
+ * @example
+ * encodeBase64Url(new Uint8Array([255, 239])); // "_-8"
+ */
 export function encodeBase64Url(bytes: Uint8Array): string {
   let text = "";
   for (let index = 0; index < bytes.length; index += 3) {
@@ -20,6 +24,8 @@ export function encodeBase64Url(bytes: Uint8Array): string {
  * The bytes of a base64url text, if it is the one canonical spelling: no padding, no white space, no foreign
  * character, and no stray bits after the last byte. Several spellings of one value let a deny-list be walked around.
  * @throws TypeError for every other spelling
+ * @example
+ * decodeBase64Url("_-8"); // Uint8Array [255, 239]
  */
 export function decodeBase64Url(text: string): Uint8Array<ArrayBuffer> {
   const rest = text.length & 3;

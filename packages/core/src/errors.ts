@@ -297,7 +297,11 @@ export interface SegnoErrorInfo {
   readonly retry: RetryWhen;
 }
 
-/** The row of a code. */
+/**
+ * The row of a code.
+ * @example
+ * errorInfo("token_expired").wireCode; // "invalid_token"
+ */
 export function errorInfo(code: SegnoErrorCode): SegnoErrorInfo {
   const row: ErrorRow = table[code];
   return {
@@ -313,7 +317,11 @@ export function errorInfo(code: SegnoErrorCode): SegnoErrorInfo {
 /** All codes in table order, for documentation and exhaustive tests. */
 export const errorCodes: readonly SegnoErrorCode[] = /* @__PURE__ */ Object.keys(table) as SegnoErrorCode[];
 
-/** True when a string is one of our codes. */
+/**
+ * True when a string is one of our codes.
+ * @example
+ * isErrorCode("rate_limited"); // true
+ */
 export function isErrorCode(value: unknown): value is SegnoErrorCode {
   return typeof value === "string" && Object.hasOwn(table, value);
 }
@@ -364,7 +372,15 @@ export class SegnoError extends Error {
   }
 }
 
-/** Narrows by brand, so that it works across two installed copies of this package. */
+/**
+ * Narrows by brand, so that it works across two installed copies of this package.
+ * @example
+ * try {
+ *   await segno.ready();
+ * } catch (error) {
+ *   if (isSegnoError(error, "store_unavailable")) console.warn("try again in", error.retryAfterSeconds);
+ * }
+ */
 export function isSegnoError<Code extends SegnoErrorCode = SegnoErrorCode>(
   value: unknown,
   code?: Code,

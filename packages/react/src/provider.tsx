@@ -20,7 +20,15 @@ export interface SegnoProviderProps {
   readonly children?: ReactNode;
 }
 
-/** Gives the hooks and components their client. Put it once around the app. */
+/**
+ * Gives the hooks and components their client. Put it once around the app.
+ * @example
+ * const page = (
+ *   <SegnoProvider client={createSegnoClient()}>
+ *     <SignIn />
+ *   </SegnoProvider>
+ * );
+ */
 export function SegnoProvider(props: SegnoProviderProps): ReactNode {
   const { client, initialSession, messages, dir, stepUpDialog = true, children } = props;
   useState(() => {

@@ -15,7 +15,11 @@ export interface TestUser extends Partial<User> {
   readonly acr?: string;
 }
 
-/** A snapshot for tests with sensible values for what is not given. */
+/**
+ * A snapshot for tests with sensible values for what is not given.
+ * @example
+ * const { user, session } = testSession({ displayName: "Grace", acr: "aal1" });
+ */
 export function testSession({ acr = "phr", ...user }: TestUser = {}): {
   readonly user: User;
   readonly session: SessionView;

@@ -23,7 +23,13 @@ export interface MailCapture {
   clear(): void;
 }
 
-/** A mailbox for tests. */
+/**
+ * A mailbox for tests.
+ * @example
+ * const mail = createMailCapture();
+ * const app = createSegno({ email: mail, baseUrl: "http://localhost:3000" });
+ * const code = await mail.nextCode("ada@example.com"); // once the application has sent one
+ */
 export function createMailCapture(): MailCapture {
   const messages: CapturedMail[] = [];
   const taken = new Set<CapturedMail>();

@@ -30,7 +30,11 @@ export interface InternalSessionStore extends SessionStore {
 const loading: SessionState = { status: "loading", session: null, user: null, error: null };
 const signedOut: SessionState = { status: "signed_out", session: null, user: null, error: null };
 
-/** The state that a snapshot describes; null means nobody is signed in. */
+/**
+ * The state that a snapshot describes; null means nobody is signed in.
+ * @example
+ * sessionStateOf(null).status; // "signed_out"
+ */
 export function sessionStateOf(snapshot: SessionSnapshot | null): SessionState {
   return snapshot?.session && snapshot.user
     ? { status: "signed_in", session: snapshot.session, user: snapshot.user, error: null }

@@ -18,6 +18,8 @@ export interface DpopKeyPair {
 /**
  * Makes a P-256 key for DPoP proofs (RFC 9449). The private key is non-extractable: script that gets into the page can
  * use it while it is there, but cannot take it away.
+ * @example
+ * const { privateKey, publicJwk } = await generateDpopKeyPair();
  */
 export async function generateDpopKeyPair(): Promise<DpopKeyPair> {
   const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign", "verify"]);
@@ -28,6 +30,9 @@ export async function generateDpopKeyPair(): Promise<DpopKeyPair> {
 /**
  * The JWK thumbprint (RFC 7638, SHA-256) of a public key: what `cnf.jkt` holds.
  * @throws TypeError when the key lacks a member the thumbprint needs
+ * @example
+ * const { publicJwk: key } = await generateDpopKeyPair();
+ * const jkt = await jwkThumbprint(key);
  */
 export async function jwkThumbprint(jwk: PublicJwk): Promise<string> {
   const { kty, crv, x, y, n, e } = jwk;

@@ -19,7 +19,14 @@ export interface Problem {
   readonly fields?: readonly ProblemField[];
 }
 
-/** The problem an error shows to the outside: built from the code table alone, never from message or detail. */
+/**
+ * The problem an error shows to the outside: built from the code table alone, never from message or detail.
+ * @param requestId quoted to support; finds the request in logs
+ * @param fields what was not valid, for `invalid_input`
+ * @example
+ * const problem = toProblem(new SegnoError("not_found"), "a-request-id");
+ * const response = new Response(JSON.stringify(problem), { status: problem.status });
+ */
 export function toProblem(error: SegnoError, requestId: string, fields?: readonly ProblemField[]): Problem {
   const { status, wireCode, title, retry } = error.info;
   const afterSeconds = error.retryAfterSeconds;

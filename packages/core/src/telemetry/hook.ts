@@ -49,6 +49,9 @@ export interface TelemetryScope {
 /**
  * Runs the work and lets hooks look on: `before` in order, the others in reverse order. The result or the error of
  * the work comes out unchanged.
+ * @example
+ * const hook = { finally: ({ operation }, { durationMs }) => console.log(operation, durationMs) } satisfies TelemetryHook;
+ * const sum = await withTelemetry({ hooks: [hook], operation: "sum" }, () => 1 + 1);
  */
 export async function withTelemetry<T>(scope: TelemetryScope, run: () => T | Promise<T>): Promise<T> {
   const { hooks, operation, requestId = null, monotonicMs = () => performance.now() } = scope;

@@ -22,7 +22,12 @@ const concealed: object = /* @__PURE__ */ Object.freeze({
   [Symbol.for("nodejs.util.inspect.custom")]: () => "[personal]",
 });
 
-/** Marks a value as personal. */
+/**
+ * Marks a value as personal.
+ * @example
+ * const email = personal("ada@example.com");
+ * JSON.stringify({ email }); // {"email":"[personal]"}
+ */
 export function personal<T>(value: T): Personal<T> {
   const wrapped = Object.freeze(Object.create(concealed) as Personal<T>);
   values.set(wrapped, value);
@@ -32,6 +37,8 @@ export function personal<T>(value: T): Personal<T> {
 /**
  * The value itself. Every call is a place where personal data leaves its wrapping: keep them few.
  * @throws TypeError for what `personal` did not make
+ * @example
+ * revealPersonal(personal("ada@example.com")); // "ada@example.com"
  */
 export function revealPersonal<T>(wrapped: Personal<T>): T {
   if (!isPersonal(wrapped)) throw new TypeError("This is no Personal value.");
@@ -47,6 +54,8 @@ export function isPersonal(value: unknown): value is Personal<unknown> {
  * Looks through anything for personal data and says where it is: for tests over everything that is emitted.
  * @param canaries texts that must not appear anywhere, such as the test user's address
  * @returns paths such as `data.email`, empty when clean
+ * @example
+ * findPersonal({ data: { note: "mail to ada@example.com" } }, ["ada@example.com"]); // ["data.note"]
  */
 export function findPersonal(value: unknown, canaries: readonly string[] = []): readonly string[] {
   const found: string[] = [];

@@ -6,6 +6,8 @@ import { isPersonal } from "./personal.js";
  * An event as OpenTelemetry attributes, for a log record or a span event. A pure mapping: the semantic-convention
  * names where there are some (`event.name`, `user.id`, `session.id`, `error.type`), `segno.*` for the rest.
  * Only strings, numbers, booleans and lists of strings come through; anything else is left out.
+ * @example
+ * segno.on("login.success", (event) => console.log(toOtelAttributes(event)["user.id"]));
  */
 export function toOtelAttributes(event: SegnoEvent): Readonly<Record<string, TelemetryValue>> {
   const attributes: Record<string, TelemetryValue> = {

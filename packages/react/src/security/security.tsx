@@ -5,7 +5,15 @@ import { PasskeySection } from "./passkey-section.js";
 import { ProfileSection } from "./profile-section.js";
 import { SessionSection } from "./session-section.js";
 
-/** The account's security page: missing details, passkeys, sessions. Shows nothing when nobody is signed in. */
+/**
+ * The account's security page: missing details, passkeys, sessions. Shows nothing when nobody is signed in.
+ * @example
+ * const page = (
+ *   <Show when="signed-in">
+ *     <Security />
+ *   </Show>
+ * );
+ */
 export function Security(): ReactNode {
   const { messages, dir } = useSegno();
   const { user } = useSession();

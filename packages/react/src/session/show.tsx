@@ -10,7 +10,15 @@ export interface ShowProps {
   readonly children?: ReactNode;
 }
 
-/** Shows its children when the condition holds. Decides what is seen, not what is allowed: the server does that. */
+/**
+ * Shows its children when the condition holds. Decides what is seen, not what is allowed: the server does that.
+ * @example
+ * const page = (
+ *   <Show when={{ acr: "phr" }} fallback={<SignIn />}>
+ *     Only after a passkey.
+ *   </Show>
+ * );
+ */
 export function Show({ when, fallback = null, children }: ShowProps): ReactNode {
   const { isLoaded, isSignedIn, has } = useAuth();
   if (!isLoaded) return null;

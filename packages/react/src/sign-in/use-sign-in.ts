@@ -3,7 +3,13 @@ import { useEffect, useState, useSyncExternalStore } from "react";
 import { useSegno } from "../context.js";
 import { useSession } from "../session/use-session.js";
 
-/** The sign-in flow for your own screen: `[state, actions]`. Starts when the component appears, ends when it goes. */
+/**
+ * The sign-in flow for your own screen: `[state, actions]`. Starts when the component appears, ends when it goes.
+ * @throws TypeError without a `<SegnoProvider>` above
+ * @example
+ * const [state, actions] = useSignIn({ returnTo: "/account" });
+ * const button = <button onClick={() => void actions.signInWithPasskey()}>{state.status}</button>;
+ */
 export function useSignIn(options?: SignInOptions): readonly [SignInState, SignInActions] {
   const { client } = useSegno();
   const [flow] = useState(() => createSignIn(client, options));

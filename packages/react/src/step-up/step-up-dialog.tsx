@@ -4,7 +4,15 @@ import { useSegno } from "../context.js";
 import { CodeForm } from "../sign-in/code-form.js";
 import { useStepUp } from "./use-step-up.js";
 
-/** Opens when a call needs a step-up. The browser's own modal dialog keeps the focus inside and gives it back. */
+/**
+ * Opens when a call needs a step-up. The browser's own modal dialog keeps the focus inside and gives it back.
+ * @example
+ * const page = (
+ *   <SegnoProvider client={client} stepUpDialog={false}>
+ *     <StepUpDialog />
+ *   </SegnoProvider>
+ * );
+ */
 export function StepUpDialog(): ReactNode {
   const { messages, dir } = useSegno();
   const { state, cancel, confirmWithPasskey, sendEmail, submitCode } = useStepUp();

@@ -8,7 +8,14 @@ export interface DevelopmentMailbox extends MailTransport {
   messages(): readonly MailMessage[];
 }
 
-/** The built-in mailbox of development. Nothing leaves the process. */
+/**
+ * The built-in mailbox of development. Nothing leaves the process.
+ * Not for production: `createSegno` refuses it there.
+ * @example
+ * const mailbox = developmentMailbox();
+ * const app = createSegno({ email: mailbox, baseUrl: "http://localhost:3000" });
+ * const newest = mailbox.messages().at(-1);
+ */
 export function developmentMailbox(): DevelopmentMailbox {
   const messages: MailMessage[] = [];
   return {

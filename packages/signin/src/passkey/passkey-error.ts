@@ -19,6 +19,12 @@ const rows: Readonly<Record<PasskeyCode, readonly [title: string, when: RetryWhe
  * The code of an exception that `navigator.credentials` threw. Browsers put many causes under one name on purpose, so
  * that a page cannot learn which passkeys exist: `NotAllowedError` is "closed, timed out, or none here".
  * Steps: WebAuthn Level 3 sections 5.1.3 (create) and 5.1.4 (get).
+ * @example
+ * try {
+ *   await navigator.credentials.get({ publicKey: { challenge: new Uint8Array(32) } });
+ * } catch (caught) {
+ *   const { code, title } = passkeyErrorOf(caught); // for example passkey_cancelled
+ * }
  */
 export function passkeyErrorOf(caught: unknown): ClientError {
   const code = codeOf(nameOf(caught));

@@ -6,7 +6,11 @@ export interface PasskeySupport {
   readonly canAutofill: boolean;
 }
 
-/** Asks the browser what it can do. Never prompts, never throws. */
+/**
+ * Asks the browser what it can do. Never prompts, never throws.
+ * @example
+ * const { canUse, canAutofill } = await detectPasskeySupport();
+ */
 export async function detectPasskeySupport(): Promise<PasskeySupport> {
   const api = globalThis.PublicKeyCredential;
   if (typeof api !== "function" || !globalThis.navigator?.credentials) return { canUse: false, canAutofill: false };

@@ -54,7 +54,12 @@ export interface StepUpActions {
 /** The flow that `createStepUp` makes. */
 export type StepUpFlow = Flow<StepUpState, StepUpActions>;
 
-/** Confirms that it is still the same person, then resumes what was asked. One step-up serves all calls that wait. */
+/**
+ * Confirms that it is still the same person, then resumes what was asked. One step-up serves all calls that wait.
+ * @example
+ * const stepUp = createStepUp(client);
+ * const result = await stepUp.actions.run(() => client.passkeys.remove("the id")); // waits for confirmWithPasskey or cancel
+ */
 export function createStepUp(client: SegnoClient, options: { readonly browser?: PasskeyBrowser } = {}): StepUpFlow {
   const browser = options.browser ?? passkeyBrowser;
   const store = createStore<StepUpState>({ status: "idle" });

@@ -49,7 +49,13 @@ export interface TestSite {
 const defaultUserAgent =
   "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
-/** Opens a browser on a site that is only a function. */
+/**
+ * Opens a browser on a site that is only a function.
+ * @example
+ * const { handler, origin, basePath, clock } = segno;
+ * const browser = openBrowser({ handler, origin, basePath, nowMs: clock.nowMs });
+ * const { status } = await browser.call("/v1/session");
+ */
 export function openBrowser(site: TestSite, options: TestBrowserOptions = {}): TestBrowser {
   const origin = options.origin ?? site.origin;
   const cookies = createCookieJar(site.nowMs);
