@@ -13,14 +13,18 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
-import { isLocked } from "./faults.js";
+import { type Member, SharedCommit } from "./shared-commit.js";
 import { refuseInsideTransaction } from "./transaction-guard.js";
+import { whenFree } from "./when-free.js";
 
-/** Kysely over one `node:sqlite` connection. Callers wait their turn in arrival order. */
-export function sqliteDialect(database: DatabaseSync): Dialect {
+/**
+ * Kysely over one `node:sqlite` connection. Callers wait their turn in arrival order.
+ * @param isShared whether transactions that are ready together are committed together
+ */
+export function sqliteDialect(database: DatabaseSync, options: { readonly isShared: boolean }): Dialect {
   return {
     createAdapter: (): DialectAdapter => new SharedSqliteAdapter(),
-    createDriver: (): Driver => new SqliteDriver(database),
+    createDriver: (): Driver => new SqliteDriver(database, options.isShared),
     createIntrospector: (db: Kysely<unknown>): DatabaseIntrospector => new SqliteIntrospector(db),
     createQueryCompiler: (): QueryCompiler => new SqliteQueryCompiler(),
   };
@@ -33,90 +37,51 @@ class SharedSqliteAdapter extends SqliteAdapter {
   }
 }
 
-const patienceMs = 5_000;
-
-/**
- * Runs what may meet another connection's write lock, and tries again for up to five seconds. It waits without blocking
- * the thread: the lock may be held by another engine in this very process, which must get on to let go.
- */
-export async function whenFree<Result>(run: () => Result): Promise<Result> {
-  const startedMs = performance.now();
-  for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 20)) {
-    try {
-      return run();
-    } catch (error) {
-      if (!isLocked(error) || performance.now() - startedMs > patienceMs) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
-  }
-}
-
-/** First come, first served: a transaction holds its turn until it ends. */
-class Turnstile {
-  #isHeld = false;
-  #waiting: (() => void)[] = [];
-
-  enter(): Promise<void> | undefined {
-    if (!this.#isHeld) {
-      this.#isHeld = true;
-      return undefined;
-    }
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#isHeld = false;
-    else next();
-  }
-}
-
 class SqliteDriver implements Driver {
   readonly #database: DatabaseSync;
-  readonly #connection: SqliteConnection;
-  readonly #turnstile = new Turnstile();
+  readonly #commits: SharedCommit;
+  readonly #statements: Statements;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, isShared: boolean) {
     this.#database = database;
-    this.#connection = new SqliteConnection(database);
+    this.#commits = new SharedCommit(database, isShared);
+    this.#statements = new Statements(database);
   }
 
   async init(): Promise<void> {}
 
   async acquireConnection(): Promise<DatabaseConnection> {
     refuseInsideTransaction(this.#database);
-    await this.#turnstile.enter();
-    return this.#connection;
+    await this.#commits.enter();
+    return new SqliteConnection(this.#commits, this.#statements);
   }
 
-  async releaseConnection(): Promise<void> {
-    this.#turnstile.leave();
+  async releaseConnection(connection: DatabaseConnection): Promise<void> {
+    leaseOf(connection).release();
   }
 
-  async beginTransaction(): Promise<void> {
-    await whenFree(() => this.#database.exec("begin immediate"));
-    this.#connection.isInTransaction = true;
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await leaseOf(connection).begin();
   }
 
-  async commitTransaction(): Promise<void> {
-    this.#database.exec("commit");
-    this.#connection.isInTransaction = false;
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await leaseOf(connection).commit();
   }
 
-  async rollbackTransaction(): Promise<void> {
-    this.#connection.isInTransaction = false;
-    try {
-      this.#database.exec("rollback");
-    } catch (error) {
-      // SQLite already rolled back by itself, for example when the disk was full
-      if (!String(error).includes("no transaction is active")) throw error;
-    }
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await leaseOf(connection).rollback();
   }
 
   async destroy(): Promise<void> {
-    this.#connection.forget();
+    this.#commits.flush();
+    this.#statements.forget();
     this.#database.close();
   }
+}
+
+function leaseOf(connection: DatabaseConnection): SqliteConnection {
+  if (connection instanceof SqliteConnection) return connection;
+  throw new TypeError("This connection belongs to another driver.");
 }
 
 type SqlValue = null | number | bigint | string | Uint8Array;
@@ -126,9 +91,88 @@ interface Prepared {
 }
 const maxPrepared = 256;
 
+/** The one connection, for as long as somebody has the turn. */
 class SqliteConnection implements DatabaseConnection {
-  /** A transaction holds the write lock from its start, so its statements never wait. */
-  isInTransaction = false;
+  readonly #commits: SharedCommit;
+  readonly #statements: Statements;
+  #member: Member | undefined;
+  #hasTurn = true;
+
+  constructor(commits: SharedCommit, statements: Statements) {
+    this.#commits = commits;
+    this.#statements = statements;
+  }
+
+  async begin(): Promise<void> {
+    this.#member = await this.#commits.begin();
+  }
+
+  async commit(): Promise<void> {
+    const member = this.#end();
+    if (member !== undefined) await this.#commits.commit(member);
+  }
+
+  /** Also called after a commit that failed, when there is nothing left to undo. */
+  async rollback(): Promise<void> {
+    const member = this.#end();
+    if (member !== undefined) await this.#commits.rollback(member);
+  }
+
+  release(): void {
+    if (this.#hasTurn) this.#commits.leave();
+    this.#hasTurn = false;
+  }
+
+  async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+    // a transaction holds the write lock from its start, so its statements never wait
+    if (this.#member !== undefined) return this.#statements.run(query);
+    if (!this.#hasTurn) {
+      await this.#commits.enter();
+      this.#hasTurn = true;
+    }
+    if (this.#commits.isShared && /^\s*(?:insert|update|delete)\b/i.test(query.sql)) return await this.#runAlone(query);
+    if (!this.#commits.isOpen) return await whenFree(() => this.#statements.run<Row>(query));
+    return await this.#runAmong(query);
+  }
+
+  async *streamQuery<Row>(): AsyncIterableIterator<QueryResult<Row>> {
+    throw new TypeError("The SQLite store does not stream: read in pages.");
+  }
+
+  /** A single write is a transaction of one statement, and shares its commit like any other. */
+  async #runAlone<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+    await this.begin();
+    let result: QueryResult<Row>;
+    try {
+      result = this.#statements.run(query);
+    } catch (error) {
+      await this.rollback();
+      throw error;
+    }
+    await this.commit();
+    return result;
+  }
+
+  /** A read that comes between sees what is about to be committed, and answers once it is. */
+  async #runAmong<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+    try {
+      return this.#statements.run(query);
+    } finally {
+      this.#hasTurn = false;
+      await this.#commits.follow();
+    }
+  }
+
+  #end(): Member | undefined {
+    const member = this.#member;
+    this.#member = undefined;
+    if (member !== undefined) this.#hasTurn = false;
+    return member;
+  }
+}
+
+/** Prepared once each, the least recently prepared forgotten first. */
+class Statements {
   readonly #database: DatabaseSync;
   readonly #prepared = new Map<string, Prepared>();
 
@@ -136,12 +180,7 @@ class SqliteConnection implements DatabaseConnection {
     this.#database = database;
   }
 
-  async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-    const run = (): QueryResult<Row> => this.#run(query);
-    return this.isInTransaction ? run() : await whenFree(run);
-  }
-
-  #run<Row>(query: CompiledQuery): QueryResult<Row> {
+  run<Row>(query: CompiledQuery): QueryResult<Row> {
     const { statement, returnsRows } = this.#prepare(query.sql);
     const values = query.parameters.map(toSqlValue);
     if (returnsRows) {
@@ -150,10 +189,6 @@ class SqliteConnection implements DatabaseConnection {
     }
     const { changes } = statement.run(...values);
     return { rows: [], numAffectedRows: BigInt(changes) };
-  }
-
-  async *streamQuery<Row>(): AsyncIterableIterator<QueryResult<Row>> {
-    throw new TypeError("The SQLite store does not stream: read in pages.");
   }
 
   forget(): void {

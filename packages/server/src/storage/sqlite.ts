@@ -16,8 +16,9 @@ import { migrate } from "./migrate.js";
 import { migrations } from "./migrations/index.js";
 import type { Schema } from "./schema.js";
 import type { StoreContext, StoreSource } from "./source.js";
-import { sqliteDialect, whenFree } from "./sqlite-dialect.js";
+import { sqliteDialect } from "./sqlite-dialect.js";
 import { insideTransaction } from "./transaction-guard.js";
+import { whenFree } from "./when-free.js";
 
 /** Options of `sqlite`. */
 export interface SqliteOptions {
@@ -46,7 +47,7 @@ async function openSqlite(file: string, options: SqliteOptions, context: StoreCo
   if (!isMemory) createPrivately(file);
   const database = new Database(file);
   await setPragmas(database, options);
-  const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
+  const db = new Kysely<Schema>({ dialect: sqliteDialect(database, { isShared: !isMemory }) });
   await migrate(db, migrations, { dialect: "sqlite", nowMs: (context.clock ?? systemClock).nowMs() });
   // a second connection sees committed rows only, also while a transaction is open on the first
   const reader = isMemory ? database : new Database(file, { readOnly: true });
