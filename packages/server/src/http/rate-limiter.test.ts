@@ -65,6 +65,39 @@ describe.each(testDatabases)("rate limiter: $name", ({ name, skipped, create }) 
     expect(after.tat).toBeGreaterThan(row.tat);
   });
 
+  it("T-036: refuses a flood from memory until the very moment a permit is free, and not one moment longer", async () => {
+    let queries = 0;
+    const db = store.db.withPlugin({
+      transformQuery: ({ node }) => {
+        queries += 1;
+        return node;
+      },
+      transformResult: async ({ result }) => result,
+    });
+    const limiter = createRateLimiter({ db, clock, isOn: true });
+    const leased = { ...rule, name: "leased", leaseSize: 5 };
+    for (const each of [rule, leased]) {
+      const all = Array.from({ length: 7 }, () => each);
+      for (const one of all) await limiter.take(one, "a");
+      const refused = await limiter.take(each, "a").catch((error: unknown) => error);
+      const asked = queries;
+      for (let index = 0; index < 1_000; index += 1) {
+        const again = await limiter.take(each, "a").catch((error: unknown) => error);
+        expect(again).toMatchObject({ code: "rate_limited", retryAfterSeconds: 9 });
+      }
+      expect([isSegnoError(refused, "rate_limited"), queries]).toEqual([true, asked]);
+    }
+    nowMs += 60_000 / 7 - 1;
+    expect(await passes([limiter.take(rule, "a")])).toBe(0);
+    nowMs += 1;
+    expect(await passes([limiter.take(rule, "a")])).toBe(1);
+    expect(await passes([limiter.take(rule, "a")])).toBe(0);
+    nowMs -= 600_000;
+    const before = queries;
+    await passes([limiter.take(rule, "a")]);
+    expect(queries).toBeGreaterThan(before);
+  });
+
   it("takes nothing when switched off", async () => {
     const limiter = createRateLimiter({ db: store.db, clock, isOn: false });
     expect(await passes(Array.from({ length: 60 }, () => limiter.take(rule, "a")))).toBe(60);

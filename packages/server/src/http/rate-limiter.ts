@@ -9,13 +9,17 @@ export interface LeasedRule extends RateRule {
 }
 
 const leaseMs = 1_000;
-const maxLeases = 10_000;
+/** Buckets remembered at most, leased and refused each. */
+const maxRemembered = 10_000;
 /** Room for rounding: half a millisecond. */
 const slackMs = 0.5;
 
 /**
  * Exact limits in the store, as GCRA: one row a bucket, holding the time at which it would be empty again. A take is
  * one conditional statement, so of N parallel takes over a limit L at most L pass, in however many processes.
+ *
+ * A refusal holds until a known moment, because nobody gives permits back: until then this process refuses without
+ * asking the store again, so that a flood costs nothing.
  */
 export function createRateLimiter(parts: {
   readonly db: Db;
@@ -23,6 +27,7 @@ export function createRateLimiter(parts: {
   readonly isOn: boolean;
 }): RateLimiter {
   const leases = new Map<string, { left: number; untilMs: number }>();
+  const refusedUntilMs = new Map<string, number>();
 
   const takeLeased = (bucket: string): boolean => {
     const lease = leases.get(bucket);
@@ -31,9 +36,17 @@ export function createRateLimiter(parts: {
     return true;
   };
   const keepLease = (bucket: string, left: number): void => {
-    const oldest = leases.keys().next();
-    if (leases.size >= maxLeases && oldest.done !== true) leases.delete(oldest.value);
+    forgetOldest(leases);
     leases.set(bucket, { left, untilMs: parts.clock.nowMs() + leaseMs });
+  };
+  /** How long the bucket is known to stay full. A clock that was set back by more than a window is asked again. */
+  const knownWaitMs = (rule: RateRule, bucket: string, nowMs: number): number => {
+    const untilMs = refusedUntilMs.get(bucket);
+    if (untilMs === undefined) return 0;
+    const waitMs = untilMs - nowMs;
+    if (waitMs > 0 && waitMs <= rule.windowSeconds * 1_000) return waitMs;
+    refusedUntilMs.delete(bucket);
+    return 0;
   };
 
   return {
@@ -42,17 +55,33 @@ export function createRateLimiter(parts: {
       const bucket = `${rule.name}:${key}`;
       const nowMs = parts.clock.nowMs();
       const size = rule.leaseSize ?? 1;
+      if (size > 1 && takeLeased(bucket)) return;
+      const known = knownWaitMs(rule, bucket, nowMs);
+      if (known > 0) throw refusal(rule, known);
       if (size > 1) {
-        if (takeLeased(bucket)) return;
         if (await takeFromStore(parts.db, bucket, { rule, nowMs, permits: size })) return keepLease(bucket, size - 1);
       }
       if (await takeFromStore(parts.db, bucket, { rule, nowMs, permits: 1 })) return;
-      throw new SegnoError("rate_limited", `The limit ${rule.name} is used up.`, {
-        detail: { rule: rule.name },
-        retryAfterSeconds: await retryAfterSeconds(parts.db, bucket, { rule, nowMs }),
-      });
+      const waitMs = await readWaitMs(parts.db, bucket, { rule, nowMs });
+      if (waitMs > 0) {
+        forgetOldest(refusedUntilMs);
+        refusedUntilMs.set(bucket, nowMs + waitMs);
+      }
+      throw refusal(rule, waitMs);
     },
   };
+}
+
+function forgetOldest(remembered: Map<string, unknown>): void {
+  const oldest = remembered.keys().next();
+  if (remembered.size >= maxRemembered && oldest.done !== true) remembered.delete(oldest.value);
+}
+
+function refusal(rule: RateRule, waitMs: number): SegnoError {
+  return new SegnoError("rate_limited", `The limit ${rule.name} is used up.`, {
+    detail: { rule: rule.name },
+    retryAfterSeconds: Math.min(rule.windowSeconds, Math.max(1, Math.ceil(waitMs / 1_000))),
+  });
 }
 
 interface Take {
@@ -76,9 +105,9 @@ async function takeFromStore(db: Db, bucket: string, { rule, nowMs, permits }: T
   return rows.length > 0;
 }
 
-async function retryAfterSeconds(db: Db, bucket: string, { rule, nowMs }: Omit<Take, "permits">): Promise<number> {
+/** Until a permit is free, to within the room for rounding. */
+async function readWaitMs(db: Db, bucket: string, { rule, nowMs }: Omit<Take, "permits">): Promise<number> {
   const windowMs = rule.windowSeconds * 1_000;
   const row = await db.selectFrom("segno_rate_limits").select("tat").where("key", "=", bucket).executeTakeFirst();
-  const waitMs = (row?.tat ?? nowMs) + windowMs / rule.limit - nowMs - windowMs;
-  return Math.min(rule.windowSeconds, Math.max(1, Math.ceil(waitMs / 1_000)));
+  return (row?.tat ?? nowMs) + windowMs / rule.limit - nowMs - windowMs - slackMs;
 }
