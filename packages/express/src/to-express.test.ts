@@ -15,7 +15,9 @@ interface Seen {
 }
 
 /** An engine that remembers what it was asked and answers as told. */
-function fakeEngine(answer: (request: Request) => Response | Promise<Response> = () => Response.json({ ok: true })) {
+function engineThatSees(
+  answer: (request: Request) => Response | Promise<Response> = () => Response.json({ ok: true }),
+) {
   const seen: Seen[] = [];
   const engine: SegnoEngine = {
     basePath: "/api/auth",
@@ -28,6 +30,27 @@ function fakeEngine(answer: (request: Request) => Response | Promise<Response> =
     },
   };
   return { engine, seen };
+}
+
+/** The same engine for adapters that state a request without building one. */
+function inPlainWords(engine: SegnoEngine): SegnoEngine {
+  return {
+    ...engine,
+    handler: () => Promise.reject(new Error("the plain door was there")),
+    handle: async ({ method, url, headers, body }, peer) => {
+      const lines = Object.entries(headers).filter(([name]) => name !== "connection");
+      const init = { method, headers: lines as [string, string][], ...(body === undefined ? {} : { body }) };
+      if (method === "TRACE") return { status: 405, headers: {}, setCookies: [], body: null };
+      const response = await engine.handler(new Request(url, init as RequestInit), peer);
+      const text = await response.text();
+      return {
+        status: response.status,
+        headers: Object.fromEntries([...response.headers].filter(([name]) => name !== "set-cookie")),
+        setCookies: response.headers.getSetCookie(),
+        body: method === "HEAD" || text === "" ? null : text,
+      };
+    },
+  };
 }
 
 /** Bytes as they are, so that no client library tidies them up; the answer until the connection closes. */
@@ -44,7 +67,15 @@ function raw(port: number, text: string): Promise<string> {
   });
 }
 
-describe("toExpress", () => {
+describe.each([
+  { through: "web objects", isPlain: false },
+  { through: "plain words", isPlain: true },
+])("toExpress through $through", ({ isPlain }) => {
+  const fakeEngine: typeof engineThatSees = (answer) => {
+    const { engine, seen } = engineThatSees(answer);
+    return { engine: isPlain ? inPlainWords(engine) : engine, seen };
+  };
+
   it("hands method, path, query, headers, body and peer to the engine", async () => {
     const { engine, seen } = fakeEngine();
     const { origin } = await serve(express().use("/api/auth", toExpress(engine)));
@@ -249,7 +280,7 @@ describe("toExpress", () => {
     expect(seen).toHaveLength(2);
   });
 
-  it("streams an event stream as it comes", async () => {
+  it.skipIf(isPlain)("streams an event stream as it comes", async () => {
     let push: ReadableStreamDefaultController<Uint8Array> | undefined;
     const stream = new ReadableStream<Uint8Array>({
       start: (controller) => {

@@ -45,7 +45,8 @@ export function toExpress(segno: SegnoEngine, options: ToExpressOptions = {}): N
 
     async function answer(): Promise<void> {
       if (segno.handle !== undefined) {
-        const plain = await segno.handle(await toPlainRequest(req, origin, maxBodyBytes), peerOf(req));
+        const request = toPlainRequest(req, origin, maxBodyBytes);
+        const plain = await segno.handle(request instanceof Promise ? await request : request, peerOf(req));
         if (isWellKnown && plain.status === 404) return next();
         return writePlain(plain, res);
       }

@@ -14,7 +14,7 @@ export const systemRandom: RandomSource = {
       pool = crypto.getRandomValues(new Uint8Array(poolBytes));
       used = 0;
     }
-    const bytes = Uint8Array.from(pool.subarray(used, used + length));
+    const bytes = pool.slice(used, used + length);
     pool.fill(0, used, used + length);
     used += length;
     return bytes;
@@ -22,6 +22,7 @@ export const systemRandom: RandomSource = {
 };
 
 const maxSequence = 0xfff;
+const hexOf: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /**
  * UUIDv7 (RFC 9562 section 5.7) from a clock and a random source. Within one millisecond the 12 bits after the time
@@ -30,8 +31,10 @@ const maxSequence = 0xfff;
 export function createIdSource(clock: Clock, random: RandomSource): () => string {
   let lastMs = 0;
   let sequence = 0;
+  let writtenMs = -1;
+  let writtenTime = "";
   return () => {
-    const bytes = Uint8Array.from(random.bytes(10));
+    const bytes = random.bytes(10);
     const nowMs = Math.floor(clock.nowMs());
     if (nowMs > lastMs) {
       lastMs = nowMs;
@@ -43,11 +46,16 @@ export function createIdSource(clock: Clock, random: RandomSource): () => string
       lastMs += 1;
       sequence = 0;
     }
-    bytes[2] = ((bytes[2] ?? 0) & 0x3f) | 0x80;
-    const tail = Buffer.from(bytes.buffer, bytes.byteOffset + 2, 8).toString("hex");
-    const time = lastMs.toString(16).padStart(12, "0");
-    const counter = sequence.toString(16).padStart(3, "0");
-    return `${time.slice(0, 8)}-${time.slice(8)}-7${counter}-${tail.slice(0, 4)}-${tail.slice(4)}`;
+    let tail = hexOf[((bytes[2] ?? 0) & 0x3f) | 0x80] ?? "";
+    for (let index = 3; index < 10; index += 1) {
+      tail += `${index === 4 ? "-" : ""}${hexOf[bytes[index] ?? 0]}`;
+    }
+    if (lastMs !== writtenMs) {
+      const time = lastMs.toString(16).padStart(12, "0");
+      writtenTime = `${time.slice(0, 8)}-${time.slice(8)}`;
+      writtenMs = lastMs;
+    }
+    return `${writtenTime}-7${(sequence | 0x1000).toString(16).slice(1)}-${tail}`;
   };
 }
 

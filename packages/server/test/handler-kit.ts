@@ -1,7 +1,7 @@
 // A handler over routes of the test's own, with an engine of doubles behind it.
 import { type AuthState, systemClock } from "@segno/core";
 import type { RateLimiter } from "../src/engine.js";
-import { createExchange, createHandler, type Handler, type Route } from "../src/http/index.js";
+import { createExchange, createHandler, type Exchange, type Handler, type Route } from "../src/http/index.js";
 import { resolveOptions } from "../src/resolve-config.js";
 import { createIdSource, silentLogger, systemRandom } from "../src/runtime.js";
 import type { SegnoOptions } from "../src/config.js";
@@ -18,26 +18,32 @@ export interface KitOptions {
 }
 
 export function createTestHandler(kit: KitOptions): Handler {
+  return createHandler(createTestExchange(kit));
+}
+
+export function createTestExchange(kit: KitOptions): Exchange {
   const base = { baseUrl: origin, secret: testSecret, production: false, clientIp: { source: "socket" } } as const;
   const { config, faults } = resolveOptions({ ...base, ...kit.options }, {});
   if (faults.length > 0) throw new TypeError(faults.join("\n"));
   const log =
     kit.logged === undefined
       ? silentLogger
-      : { ...silentLogger, error: (message: string, fields?: unknown) => kit.logged?.({ message, fields }) };
-  return createHandler(
-    createExchange({
-      config,
-      clock: systemClock,
-      random: systemRandom,
-      newId: createIdSource(systemClock, systemRandom),
-      log,
-      limiter: kit.limiter ?? { take: async () => {} },
-      hooks: kit.options?.telemetry ?? [],
-      routes: kit.routes,
-      authenticate: () => kit.auth ?? { status: "anonymous" },
-    }),
-  );
+      : {
+          ...silentLogger,
+          error: (message: string, fields?: unknown) => kit.logged?.({ message, fields }),
+          warn: (message: string, fields?: unknown) => kit.logged?.({ message, fields }),
+        };
+  return createExchange({
+    config,
+    clock: kit.options?.clock ?? systemClock,
+    random: systemRandom,
+    newId: createIdSource(systemClock, systemRandom),
+    log,
+    limiter: kit.limiter ?? { take: async () => {} },
+    hooks: kit.options?.telemetry ?? [],
+    routes: kit.routes,
+    authenticate: () => kit.auth ?? { status: "anonymous" },
+  });
 }
 
 /** A request as the application's own page sends it. */
