@@ -13,6 +13,7 @@ export type {
   MailMessage,
   MailQueue,
   MailTransport,
+  NewEvent,
   RandomSource,
   RateLimiter,
   RateRule,

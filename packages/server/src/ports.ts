@@ -83,9 +83,16 @@ export interface Actor {
   readonly clientId?: string;
 }
 
+/** An event before it is written. */
+export type NewEvent<Type extends SegnoEventType = SegnoEventType> = {
+  readonly [Each in Type]: { readonly type: Each; readonly data: SegnoEventData<Each> };
+}[Type];
+
 export interface EventLog {
   /** Writes the event's outbox row through `trx`: it exists exactly when the change it tells of exists. */
   append<Type extends SegnoEventType>(trx: Db, type: Type, actor: Actor, data: SegnoEventData<Type>): Promise<void>;
+  /** The same for what one change tells in several events, in this order, by one statement. */
+  appendAll(trx: Db, actor: Actor, events: readonly NewEvent[]): Promise<void>;
   /** Asks for delivery soon; call after commit. Never waits for a subscriber. */
   nudge(): void;
 }

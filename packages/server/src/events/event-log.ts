@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { SegnoEvent, SegnoEventType } from "@segno/core";
-import type { Engine, EventLog } from "../engine.js";
+import type { SegnoEvent, SegnoEventData, SegnoEventType } from "@segno/core";
+import type { Actor, Engine, EventLog } from "../engine.js";
 import { createDelivery, type DeliveryOptions } from "./delivery.js";
 import { toCloudEvent } from "./envelope.js";
-import { insertEvent } from "./store.js";
+import { insertEvents, type NewRow } from "./store.js";
 
 /** Receives one event at a time. What it throws is retried; what it returns is awaited for at most ten seconds. */
 export type EventListener<Type extends SegnoEventType = SegnoEventType> = (event: SegnoEvent<Type>) => unknown;
@@ -56,13 +56,20 @@ export function createEventLog(
     );
   }
 
+  function toRow<Type extends SegnoEventType>(actor: Actor, type: Type, data: SegnoEventData<Type>): NewRow {
+    const id = parts.newId();
+    const nowMs = parts.clock.nowMs();
+    const payload = toCloudEvent({ id, source: options.source ?? "segno", type, nowMs, actor, data });
+    return { id, type, subject: actor.subject ?? null, payload, created_at: nowMs };
+  }
+
   return {
-    async append(trx, type, actor, data) {
-      const id = parts.newId();
-      const nowMs = parts.clock.nowMs();
-      const payload = toCloudEvent({ id, source: options.source ?? "segno", type, nowMs, actor, data });
-      await insertEvent(trx, { id, type, subject: actor.subject ?? null, payload, created_at: nowMs });
-    },
+    append: (trx, type, actor, data) => insertEvents(trx, [toRow(actor, type, data)]),
+    appendAll: (trx, actor, events) =>
+      insertEvents(
+        trx,
+        events.map(({ type, data }) => toRow(actor, type, data)),
+      ),
     nudge: wake,
     on(type: SegnoEventType | "*", listener: (event: never) => unknown) {
       const remove = delivery.addListener(type, listener as (event: SegnoEvent) => unknown);

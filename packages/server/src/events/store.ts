@@ -8,24 +8,33 @@ export type OutboxRow = Schema["segno_outbox"];
 /** `next_attempt_at` of a row that was moved aside: later than any clock (the last day a Date can hold). */
 export const parkedAtMs = 8_640_000_000_000_000;
 
-type NewEvent = Pick<OutboxRow, "id" | "type" | "subject" | "payload" | "created_at">;
+export type NewRow = Pick<OutboxRow, "id" | "type" | "subject" | "payload" | "created_at">;
 
-const insert = prepared((db, slot: SlotOf<NewEvent>) =>
-  db.insertInto("segno_outbox").values({
-    id: slot("id"),
-    type: slot("type"),
-    subject: slot("subject"),
-    payload: slot("payload"),
-    created_at: slot("created_at"),
-    delivered_at: null,
-    attempts: 0,
-    next_attempt_at: slot("created_at"),
-    locked_until: 0,
-  }),
-);
+const insertOf = (count: number) =>
+  prepared((db, slot: SlotOf<readonly never[]>) =>
+    db.insertInto("segno_outbox").values(
+      Array.from({ length: count }, (_, row) => ({
+        id: slot(row * 5),
+        type: slot(row * 5 + 1),
+        subject: slot(row * 5 + 2),
+        payload: slot(row * 5 + 3),
+        created_at: slot(row * 5 + 4),
+        delivered_at: null,
+        attempts: 0,
+        next_attempt_at: slot(row * 5 + 4),
+        locked_until: 0,
+      })),
+    ),
+  );
+/** Each number of rows is a statement of its own, compiled once. */
+const inserts: ReturnType<typeof insertOf>[] = [];
 
-export async function insertEvent(trx: Db, row: NewEvent): Promise<void> {
-  await insert(trx, row);
+/** Writes a few events at once. */
+export async function insertEvents(trx: Db, rows: readonly NewRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  inserts[rows.length] ??= insertOf(rows.length);
+  const values = rows.flatMap((row) => [row.id, row.type, row.subject, row.payload, row.created_at]);
+  await inserts[rows.length]?.(trx, values as unknown as readonly never[]);
 }
 
 /**

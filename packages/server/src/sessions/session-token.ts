@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { RandomSource } from "../engine.js";
 
 /** 256 random bits, base64url. */
@@ -8,7 +8,7 @@ export function newSessionToken(random: RandomSource): string {
 
 /** What the store keeps in the token's place. */
 export function hashSessionToken(token: string): string {
-  return createHash("sha256").update(token).digest("base64url");
+  return hash("sha256", token, "base64url");
 }
 
 /** True when the text can be a session token at all; anything else is refused without asking the store. */

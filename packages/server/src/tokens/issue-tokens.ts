@@ -1,4 +1,4 @@
-import type { Actor, Db, Engine } from "../engine.js";
+import type { Actor, Db, Engine, NewEvent } from "../engine.js";
 import { allowedAudience, allowedScope, type MintedAccessToken, mintAccessToken } from "./mint-access-token.js";
 import { hashRefreshToken, newRefreshToken } from "./refresh-token.js";
 import { insertFamily, keepSessionAlive, type SessionColumns, trimFamilies } from "./store.js";
@@ -39,11 +39,11 @@ export async function issueTokens(engine: Engine, trx: Db, input: IssueTokens, a
   const who = { ...actor, subject: session.user_id, sessionId: session.id, clientId: session.client_id };
   const minted = await mintAccessToken(engine, trx, { session, clientId: session.client_id, audience, scope, jkt });
   if (!input.withRefresh) {
-    await announceIssued(engine, trx, { minted }, who);
+    await engine.events.appendAll(trx, who, [issuedEvent({ minted })]);
     return presentTokens(minted);
   }
   const family = await beginFamily(engine, trx, { session, audience, scope, jkt });
-  await announceIssued(engine, trx, { minted, familyId: family.id }, who);
+  await engine.events.appendAll(trx, who, [issuedEvent({ minted, familyId: family.id })]);
   return { ...presentTokens(minted), refreshToken: family.token, refreshExpiresInSeconds: family.expiresInSeconds };
 }
 
@@ -100,20 +100,21 @@ export function presentTokens(minted: MintedAccessToken): Tokens {
 }
 
 /** Every access token has its event: which one, for whom, by which key. */
-export async function announceIssued(
-  engine: Engine,
-  trx: Db,
-  issued: { readonly minted: MintedAccessToken; readonly familyId?: string },
-  actor: Actor,
-): Promise<void> {
+export function issuedEvent(issued: {
+  readonly minted: MintedAccessToken;
+  readonly familyId?: string;
+}): NewEvent<"token.issued"> {
   const { claims, kid } = issued.minted;
-  await engine.events.append(trx, "token.issued", actor, {
-    jti: claims.jti,
-    kid,
-    audience: typeof claims.aud === "string" ? [claims.aud] : claims.aud,
-    scope: claims.scope,
-    tokenType: claims.cnf === undefined ? "Bearer" : "DPoP",
-    expiresAt: new Date(claims.exp * 1000).toISOString(),
-    ...(issued.familyId === undefined ? {} : { familyId: issued.familyId }),
-  });
+  return {
+    type: "token.issued",
+    data: {
+      jti: claims.jti,
+      kid,
+      audience: typeof claims.aud === "string" ? [claims.aud] : claims.aud,
+      scope: claims.scope,
+      tokenType: claims.cnf === undefined ? "Bearer" : "DPoP",
+      expiresAt: new Date(claims.exp * 1000).toISOString(),
+      ...(issued.familyId === undefined ? {} : { familyId: issued.familyId }),
+    },
+  };
 }

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac } from "node:crypto";
+import { createCipheriv, createDecipheriv, hash } from "node:crypto";
 import { decodeBase64Url, encodeBase64Url, SegnoError } from "@segno/core";
 import type { Engine, Secrets } from "../engine.js";
 
@@ -61,7 +61,7 @@ export function isRefreshTokenShaped(text: string): boolean {
 }
 
 export function hashRefreshToken(text: string): string {
-  return createHash("sha256").update(text).digest("base64url");
+  return hash("sha256", text, "base64url");
 }
 
 /**
@@ -88,7 +88,7 @@ export function openSuccessor(presented: ParsedRefreshToken, sealed: string): st
   }
 }
 
-/** The token holds 256 random bits, so one HMAC under it is a key derivation (RFC 5869 section 3.3). */
+/** The token holds 256 random bits: one-step key derivation (NIST SP 800-56C, option 1: counter, secret, purpose). */
 function successorKey(presented: ParsedRefreshToken): Buffer {
-  return createHmac("sha256", presented.text).update(`segno/1 refresh successor ${presented.familyId}`).digest();
+  return hash("sha256", `\0\0\0\x01${presented.text}segno/1 refresh successor ${presented.familyId}`, "buffer");
 }

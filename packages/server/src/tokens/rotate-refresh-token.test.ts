@@ -79,6 +79,8 @@ describe.each(testDatabases)("refresh tokens: $name", ({ skipped, create }) => {
       presentedHash: parsed?.hash ?? "",
       successorHash: "one",
       successorSealed: "sealed",
+      clientId: "segno",
+      jkt: null,
       nowMs,
       idleExpiresAtMs: nowMs + 1000,
     };
@@ -86,7 +88,12 @@ describe.each(testDatabases)("refresh tokens: $name", ({ skipped, create }) => {
     await db.updateTable("segno_sessions").set({ revoked_at: 1 }).where("id", "=", opened.session.id).execute();
     expect(await rotateFamily(db, input)).toBeUndefined();
     await db.updateTable("segno_sessions").set({ revoked_at: null }).where("id", "=", opened.session.id).execute();
-    expect(await rotateFamily(db, input)).toBe(2);
+    expect(await rotateFamily(db, { ...input, clientId: "other" })).toBeUndefined();
+    await db.updateTable("segno_refresh_families").set({ dpop_jkt: "key" }).execute();
+    expect(await rotateFamily(db, input)).toBeUndefined();
+    expect(await rotateFamily(db, { ...input, jkt: "other key" })).toBeUndefined();
+    await db.updateTable("segno_refresh_families").set({ dpop_jkt: null }).execute();
+    expect(await rotateFamily(db, input)).toMatchObject({ generation: 2, idle_expires_at: nowMs + 1000 });
     expect(await rotateFamily(db, { ...input, successorHash: "two" })).toBeUndefined();
   });
 

@@ -1,6 +1,6 @@
 import { SegnoError, type SegnoErrorCode } from "@segno/core";
 import type { Actor, Db, Engine, RateRule } from "../engine.js";
-import { announceIssued, presentTokens, type Tokens } from "./issue-tokens.js";
+import { issuedEvent, presentTokens, type Tokens } from "./issue-tokens.js";
 import { allowedScope, mintAccessToken } from "./mint-access-token.js";
 import {
   hashRefreshToken,
@@ -10,14 +10,7 @@ import {
   parseRefreshToken,
   sealSuccessor,
 } from "./refresh-token.js";
-import {
-  endFamily,
-  type FamilyRow,
-  type FamilyWithSession,
-  findFamily,
-  keepSessionAlive,
-  rotateFamily,
-} from "./store.js";
+import { endFamily, type FamilyRow, findFamily, keepSessionAlive, rotateFamily, type SessionColumns } from "./store.js";
 
 export interface RefreshInput {
   readonly refreshToken: string;
@@ -92,12 +85,25 @@ interface Redemption {
   readonly input: RefreshInput;
 }
 
+/** The token that is current is redeemed by one statement. Only when that takes no effect is it asked why. */
 async function redeemOnce(engine: Engine, trx: Db, { token, input }: Redemption, actor: Actor): Promise<Outcome> {
   const nowMs = engine.clock.nowMs();
+  const rotated = await rotate(engine, trx, { token, input, nowMs });
+  if (rotated === "session_not_live") return refused(rotated);
+  if (rotated !== undefined) return await answer(engine, trx, { ...rotated, input, nowMs, isRepeat: false }, actor);
+  return await judgeOther(engine, trx, { token, input, nowMs }, actor);
+}
+
+interface Presented extends Redemption {
+  readonly nowMs: number;
+}
+
+/** A token that is not current, or of a family that is not to be used: the previous one in time, or a refusal. */
+async function judgeOther(engine: Engine, trx: Db, presented: Presented, actor: Actor): Promise<Outcome> {
+  const { token, input, nowMs } = presented;
   const found = await findFamily(trx, token.familyId, nowMs);
   if (found === undefined) return refused("unknown_family");
   const { family, session } = found;
-  const who = { ...actor, subject: family.user_id, sessionId: family.session_id, clientId: family.client_id };
   if (family.client_id !== input.clientId) return refused("other_client");
   if (family.revoked_at !== null) return refused("family_ended");
   if (!(family.idle_expires_at > nowMs && family.absolute_expires_at > nowMs)) {
@@ -113,14 +119,28 @@ async function redeemOnce(engine: Engine, trx: Db, { token, input }: Redemption,
   if (standing === "not_ours") return refused("not_ours");
   if (standing === "undecided") return refused("clock_set_back");
   if (standing === "previous_after_grace" || standing === "stale_generation") {
-    await endForReuse(engine, trx, { family, reuseClass: standing, nowMs }, who);
+    await endForReuse(engine, trx, { family, reuseClass: standing, nowMs }, whoOf(actor, family));
     return refused(standing);
   }
+  if (standing === "current" || family.successor_sealed === null) return { kind: "lost_race" };
+  const successor = openSuccessor(token, family.successor_sealed);
+  return await answer(engine, trx, { family, session, successor, input, nowMs, isRepeat: true }, actor);
+}
 
+interface Redeemed {
+  readonly family: FamilyRow;
+  readonly session: SessionColumns;
+  readonly successor: string;
+}
+
+async function answer(
+  engine: Engine,
+  trx: Db,
+  redeemed: Redeemed & { readonly input: RefreshInput; readonly nowMs: number; readonly isRepeat: boolean },
+  actor: Actor,
+): Promise<Outcome> {
+  const { family, session, successor, input, nowMs, isRepeat } = redeemed;
   const scope = allowedScope(family.scope === "" ? [] : family.scope.split(" "), input.scope);
-  const isRepeat = standing === "previous";
-  const next = isRepeat ? repeat(family, token) : await rotate(engine, trx, { found, token, nowMs });
-  if (next === undefined) return { kind: "lost_race" };
   const jkt = family.dpop_jkt ?? input.jkt;
   const minted = await mintAccessToken(engine, trx, {
     session,
@@ -129,15 +149,21 @@ async function redeemOnce(engine: Engine, trx: Db, { token, input }: Redemption,
     scope,
     jkt,
   });
-  await announceIssued(engine, trx, { minted, familyId: family.id }, who);
-  const facts = { familyId: family.id, jti: minted.claims.jti, generation: next.generation, isRepeat };
-  await engine.events.append(trx, "token.refreshed", who, facts);
-  const refreshExpiresInSeconds = Math.floor((next.idleExpiresAtMs - nowMs) / 1000);
+  const refreshed = { familyId: family.id, jti: minted.claims.jti, generation: family.generation, isRepeat };
+  await engine.events.appendAll(trx, whoOf(actor, family), [
+    issuedEvent({ minted, familyId: family.id }),
+    { type: "token.refreshed", data: refreshed },
+  ]);
+  const refreshExpiresInSeconds = Math.floor((family.idle_expires_at - nowMs) / 1000);
   return {
     kind: "done",
-    tokens: { ...presentTokens(minted), refreshToken: next.token, refreshExpiresInSeconds },
+    tokens: { ...presentTokens(minted), refreshToken: successor, refreshExpiresInSeconds },
     isRepeat,
   };
+}
+
+function whoOf(actor: Actor, family: FamilyRow): Actor {
+  return { ...actor, subject: family.user_id, sessionId: family.session_id, clientId: family.client_id };
 }
 
 type Standing = "current" | "previous" | ReuseClass | "not_ours" | "undecided";
@@ -152,38 +178,27 @@ function standingOf(engine: Engine, family: FamilyRow, token: ParsedRefreshToken
   return token.generation < family.generation && token.isGenuine() ? "stale_generation" : "not_ours";
 }
 
-interface Successor {
-  readonly token: string;
-  readonly generation: number;
-  readonly idleExpiresAtMs: number;
-}
-
 async function rotate(
   engine: Engine,
   trx: Db,
-  input: { readonly found: FamilyWithSession; readonly token: ParsedRefreshToken; readonly nowMs: number },
-): Promise<Successor | undefined> {
-  const { token: presented, nowMs } = input;
-  const { family } = input.found;
-  const token = newRefreshToken(engine, { id: family.id, generation: family.generation + 1 });
-  const idleExpiresAtMs = Math.min(nowMs + engine.config.tokens.refreshIdleSeconds * 1000, family.absolute_expires_at);
-  const generation = await rotateFamily(trx, {
-    familyId: family.id,
+  { token: presented, input, nowMs }: Presented,
+): Promise<Redeemed | "session_not_live" | undefined> {
+  const { familyId, generation } = presented;
+  const successor = newRefreshToken(engine, { id: familyId, generation: generation + 1 });
+  const family = await rotateFamily(trx, {
+    familyId,
     presentedHash: presented.hash,
-    successorHash: hashRefreshToken(token),
-    successorSealed: sealSuccessor(engine, presented, token),
+    successorHash: hashRefreshToken(successor),
+    successorSealed: sealSuccessor(engine, presented, successor),
+    clientId: input.clientId,
+    jkt: input.jkt ?? null,
     nowMs,
-    idleExpiresAtMs,
+    idleExpiresAtMs: nowMs + engine.config.tokens.refreshIdleSeconds * 1000,
   });
-  if (generation === undefined) return undefined;
-  await keepSessionAlive(trx, { sessionId: family.session_id, nowMs, idleExpiresAtMs });
-  return { token, generation, idleExpiresAtMs };
-}
-
-function repeat(family: FamilyRow, presented: ParsedRefreshToken): Successor | undefined {
-  if (family.successor_sealed === null) return undefined;
-  const token = openSuccessor(presented, family.successor_sealed);
-  return { token, generation: family.generation, idleExpiresAtMs: family.idle_expires_at };
+  if (family === undefined) return undefined;
+  const idleExpiresAtMs = family.idle_expires_at;
+  const session = await keepSessionAlive(trx, { sessionId: family.session_id, nowMs, idleExpiresAtMs });
+  return session === undefined ? "session_not_live" : { family, session, successor };
 }
 
 async function endForReuse(
@@ -194,12 +209,10 @@ async function endForReuse(
 ): Promise<void> {
   const { family, reuseClass, nowMs } = input;
   if (!(await endFamily(trx, { familyId: family.id, nowMs, reason: `reuse:${reuseClass}` }))) return;
-  await engine.events.append(trx, "risk.alert", actor, {
-    kind: "refresh_token_reuse",
-    reuseClass,
-    familyId: family.id,
-  });
-  await engine.events.append(trx, "token.revoked", actor, { kind: "family", reason: "reuse", familyId: family.id });
+  await engine.events.appendAll(trx, actor, [
+    { type: "risk.alert", data: { kind: "refresh_token_reuse", reuseClass, familyId: family.id } },
+    { type: "token.revoked", data: { kind: "family", reason: "reuse", familyId: family.id } },
+  ]);
 }
 
 function refused(reason: string, code: SegnoErrorCode = "invalid_grant"): Outcome {

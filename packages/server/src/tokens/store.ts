@@ -72,7 +72,11 @@ export interface Rotation {
   readonly presentedHash: string;
   readonly successorHash: string;
   readonly successorSealed: string;
+  readonly clientId: string;
+  /** Thumbprint of the key that was proven, if one was. */
+  readonly jkt: string | null;
   readonly nowMs: number;
+  /** Where the idle limit moves to, unless the family ends before. */
   readonly idleExpiresAtMs: number;
 }
 
@@ -85,10 +89,17 @@ const rotation = prepared((db, slot: SlotOf<Rotation>) =>
       current_hash: slot("successorHash"),
       successor_sealed: slot("successorSealed"),
       rotated_at: slot("nowMs"),
-      idle_expires_at: slot("idleExpiresAtMs"),
+      idle_expires_at: eb
+        .case()
+        .when("absolute_expires_at", "<", slot("idleExpiresAtMs"))
+        .then(eb.ref("absolute_expires_at"))
+        .else(slot("idleExpiresAtMs"))
+        .end(),
     }))
     .where("id", "=", slot("familyId"))
     .where("current_hash", "=", slot("presentedHash"))
+    .where("client_id", "=", slot("clientId"))
+    .where((eb) => eb.or([eb("dpop_jkt", "is", null), eb("dpop_jkt", "=", slot("jkt"))]))
     .where("revoked_at", "is", null)
     .where("idle_expires_at", ">", slot("nowMs"))
     .where("absolute_expires_at", ">", slot("nowMs"))
@@ -104,17 +115,18 @@ const rotation = prepared((db, slot: SlotOf<Rotation>) =>
           .where("u.status", "=", "active"),
       ),
     )
-    .returning("generation"),
+    .returningAll(),
 );
 
 /**
  * The rotation: one conditional statement. It takes effect for the token that is current, in a family that is live, of
- * a session that is live, of a user who is active; for nothing else.
- * @returns the new generation; undefined when any of that does not hold (any more)
+ * the client named and bound to the key proven or to none, of a session that is live, of a user who is active; for
+ * nothing else.
+ * @returns the family as it is now; undefined when any of that does not hold (any more)
  */
-export async function rotateFamily(trx: Db, input: Rotation): Promise<number | undefined> {
+export async function rotateFamily(trx: Db, input: Rotation): Promise<FamilyRow | undefined> {
   const [row] = await rotation(trx, input);
-  return row?.generation;
+  return row;
 }
 
 interface KeepAlive {
@@ -136,12 +148,17 @@ const keptAlive = prepared((db, slot: SlotOf<KeepAlive>) =>
         .end(),
     }))
     .where("id", "=", slot("sessionId"))
-    .where("revoked_at", "is", null),
+    .where("revoked_at", "is", null)
+    .returningAll(),
 );
 
-/** A session lives at least as long as its refresh family does: what moves one limit moves the other. */
-export async function keepSessionAlive(trx: Db, input: KeepAlive): Promise<void> {
-  await keptAlive(trx, input);
+/**
+ * A session lives at least as long as its refresh family does: what moves one limit moves the other.
+ * @returns the session as it is now; undefined when it was revoked
+ */
+export async function keepSessionAlive(trx: Db, input: KeepAlive): Promise<SessionColumns | undefined> {
+  const [row] = await keptAlive(trx, input);
+  return row;
 }
 
 /** Ends a family. @returns false when it had ended before */
