@@ -49,6 +49,10 @@ describe("runbooks", () => {
   it.each([
     ["written in the call", written],
     ["given by name", named],
+    [
+      "in a list of events",
+      'appendAll(trx, who, [\n  { type: "risk.alert", data: { kind: "odd_hours", detail } },\n]);\n',
+    ],
   ])("a kind %s needs its page", (_, source) => {
     plant({ "packages/server/src/risk/a.ts": source });
     expect(checkRunbooks(root)).toEqual([expect.stringContaining("docs/runbooks/odd-hours.md: is missing")]);
