@@ -254,20 +254,6 @@ async function send(site: Site, request: Request): Promise<Answer> {
 }
 const isSuccess = ({ status }: Answer) => status < 300 || status === 303;
 
-/** Children before parents. Keys and migrations stay. */
-const tables = [
-  "segno_attempts",
-  "segno_refresh_families",
-  "segno_sessions",
-  "segno_passkeys",
-  "segno_identifiers",
-  "segno_users",
-  "segno_outbox",
-  "segno_mail",
-  "segno_once",
-  "segno_revoked_tokens",
-] as const;
-
 describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
   if (skipped !== undefined) {
     it.skip(skipped, () => {});
@@ -284,12 +270,7 @@ describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
     const open = () => openSite({ source: database.source(), more: { email: one.mail } });
     sites = name === "sqlite memory" ? [one, one] : [one, await open()];
   });
-  beforeEach(async () => {
-    sites[0].mail.clear();
-    await sites[0].store.transaction(async (trx) => {
-      for (const table of tables) await trx.deleteFrom(table).execute();
-    });
-  });
+  beforeEach(() => sites[0].reset());
   afterAll(async () => {
     for (const site of new Set(sites)) await site.close();
     await database.drop();

@@ -5,7 +5,7 @@ import {
   openBrowser,
   type TestBrowser,
 } from "@segno/testing";
-import { watchStore } from "../../test/watched-store.js";
+import { type StoreHooks, watchStore } from "../../test/watched-store.js";
 import { compose } from "../composition.js";
 import type { SegnoOptions, SignInOptions } from "../config.js";
 import type { Store } from "../engine.js";
@@ -31,6 +31,8 @@ export async function openSite(options: SiteOptions = {}) {
   const random = createSeededRandom(`site ${Math.random()}`);
   const mail = createMailCapture();
   const listeners = new Set<(statement: string) => void>();
+  /** Set them to make the store fail. */
+  const faults: { -readonly [Name in keyof StoreHooks]: StoreHooks[Name] } = {};
   const tell = (shape: () => string) => {
     if (listeners.size === 0) return;
     const statement = shape();
@@ -41,7 +43,14 @@ export async function openSite(options: SiteOptions = {}) {
     {
       baseUrl: origin,
       secret: "0123456789abcdefghijklmnopqrstuvwxyz",
-      database: watchStore(source, { before: (shape) => tell(shape) }),
+      database: watchStore(source, {
+        before: (shape) => {
+          tell(shape);
+          faults.before?.(shape);
+        },
+        after: () => faults.after?.(),
+        committed: () => faults.committed?.(),
+      }),
       email: mail,
       clientIp: { source: "socket" },
       rateLimit: options.rateLimit ?? false,
@@ -65,6 +74,14 @@ export async function openSite(options: SiteOptions = {}) {
     mail,
     queue: engine.mail as MailSender,
     handler,
+    faults,
+    /** Empties the store and the mailbox; keys stay. */
+    reset: async () => {
+      mail.clear();
+      await engine.store.transaction(async (trx) => {
+        for (const table of tables) await trx.deleteFrom(table).execute();
+      });
+    },
     browser: (settings = {}): TestBrowser => openBrowser(site, settings),
     events: () => eventsOf(engine.store),
     /** Tells of every statement, without its values. @returns call it to stop */
@@ -76,6 +93,21 @@ export async function openSite(options: SiteOptions = {}) {
   };
 }
 export type Site = Awaited<ReturnType<typeof openSite>>;
+
+/** Children before parents. */
+const tables = [
+  "segno_attempts",
+  "segno_refresh_families",
+  "segno_sessions",
+  "segno_passkeys",
+  "segno_identifiers",
+  "segno_users",
+  "segno_outbox",
+  "segno_mail",
+  "segno_once",
+  "segno_revoked_tokens",
+  "segno_rate_limits",
+] as const;
 
 /** Everything in the outbox but keys and tokens, oldest first. */
 async function eventsOf(

@@ -3,7 +3,7 @@ import { browserHashOf, consumeAttempt, requireOwnAttempt } from "../../attempts
 import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
 import { isUniqueViolation } from "../../storage/index.js";
-import { type ProvenEmail, presentUser, proveEmail, type User } from "../../users/index.js";
+import { presentUser, proveEmail, type User } from "../../users/index.js";
 import { checkCode } from "./check-code.js";
 import { pickLocale } from "./locale.js";
 import { factorNotice } from "./mails.js";
@@ -21,8 +21,8 @@ export async function verifyEmailAdd(
   const key = { id: input.attemptId, kind: "email_add", browserHash: browserHashOf(context) } as const;
   requireOwnAttempt(caller, await checkCode(engine, context, { key, code: input.code }));
   const locale = pickLocale(context.request.headers.get("accept-language"));
-  const proven = await engine.store
-    .transaction(async (trx): Promise<ProvenEmail> => {
+  const user = await engine.store
+    .transaction(async (trx): Promise<User> => {
       const attempt = await consumeAttempt(engine, trx, key);
       requireOwnAttempt(caller, attempt);
       const proof = { email: attempt.identifier ?? "", method: "email_code", sessionUserId: caller.subject } as const;
@@ -30,7 +30,8 @@ export async function verifyEmailAdd(
       if (result.replaced !== undefined) {
         await engine.mail.enqueue(trx, factorNotice(engine, { to: result.replaced, locale, what: "email_changed" }));
       }
-      return result;
+      // read before the commit: after it nothing may turn a change that was made into a failure
+      return presentUser(engine, trx, result.user);
     })
     .catch((error: unknown) => {
       if (isUniqueViolation(error)) throw new SegnoError("email_taken");
@@ -38,5 +39,5 @@ export async function verifyEmailAdd(
     });
   engine.mail.nudge();
   engine.events.nudge();
-  return presentUser(engine, engine.store.db, proven.user);
+  return user;
 }
