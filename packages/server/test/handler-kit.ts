@@ -15,6 +15,7 @@ export interface KitOptions {
   readonly auth?: AuthState;
   readonly limiter?: RateLimiter;
   readonly logged?: (fields: unknown) => void;
+  readonly warned?: (fields: unknown) => void;
 }
 
 export function createTestHandler(kit: KitOptions): Handler {
@@ -25,13 +26,14 @@ export function createTestExchange(kit: KitOptions): Exchange {
   const base = { baseUrl: origin, secret: testSecret, production: false, clientIp: { source: "socket" } } as const;
   const { config, faults } = resolveOptions({ ...base, ...kit.options }, {});
   if (faults.length > 0) throw new TypeError(faults.join("\n"));
+  const warn = (message: string, fields?: unknown) => kit.warned?.({ message, fields });
   const log =
     kit.logged === undefined
-      ? silentLogger
+      ? { ...silentLogger, warn }
       : {
           ...silentLogger,
+          warn,
           error: (message: string, fields?: unknown) => kit.logged?.({ message, fields }),
-          warn: (message: string, fields?: unknown) => kit.logged?.({ message, fields }),
         };
   return createExchange({
     config,

@@ -140,7 +140,7 @@ describe("every answer", () => {
 describe("a host that tells no socket address", () => {
   const ask = async (options: object, remoteAddress?: string) => {
     const logged: unknown[] = [];
-    const one = createTestHandler({ routes, options, logged: (line) => logged.push(line) });
+    const one = createTestHandler({ routes, options, warned: (line) => logged.push(line) });
     for (let times = 0; times < 3; times += 1) {
       await one(
         new Request(`${origin}/api/auth/v1/page`),
