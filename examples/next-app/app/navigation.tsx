@@ -10,6 +10,7 @@ export function Navigation() {
     <nav aria-label="Pages">
       <Link href="/orders">Orders</Link>
       <Show when="signed-in" fallback={<Link href="/sign-in">Sign in</Link>}>
+        <Link href="/payments">Payments</Link>
         <Link href="/account">Account</Link>
         <button
           type="button"

@@ -4,7 +4,7 @@ vi.mock("react", async (original) => ({ ...(await original<object>()), cache: (w
 
 it("the public names are frozen: a change here needs a changeset", async () => {
   const names = async (entry: Promise<object>) => Object.keys(await entry).sort();
-  expect(await names(import("./server.js"))).toEqual(["createNextSegno", "safeReturnTo"]);
+  expect(await names(import("./server.js"))).toEqual(["createNextSegno", "safeReturnTo", "stepUpRequirement"]);
   expect(await names(import("./proxy.js"))).toEqual(["allExcept", "createSegnoProxy"]);
   expect(await names(import("./client.js"))).toEqual([
     "Security",

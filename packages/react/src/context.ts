@@ -1,13 +1,15 @@
 import type { ClientError, SegnoClient, SessionSnapshot } from "@segno/client";
 import type { StepUpFlow } from "@segno/signin";
 import { type Context, createContext, useContext } from "react";
+import type { englishCore } from "./messages/english-parts.js";
 import type { Messages } from "./messages/messages.js";
 
 export interface SegnoContextValue {
   readonly client: SegnoClient;
   /** What the server knew when it rendered the page; undefined when it did not say. */
   readonly initialSession: SessionSnapshot | null | undefined;
-  readonly messages: Messages;
+  /** Those of the security page only where the app brings its own: see `useSecurityMessages`. */
+  readonly messages: typeof englishCore & Partial<Messages>;
   readonly dir: "ltr" | "rtl" | undefined;
   readonly stepUp: StepUpFlow;
 }
@@ -22,6 +24,6 @@ export function useSegno(): SegnoContextValue {
 }
 
 /** The text for an error in the language of the catalogue. */
-export function errorText(messages: Messages, error: ClientError): string {
+export function errorText(messages: Pick<Messages, "errors">, error: ClientError): string {
   return Object.hasOwn(messages.errors, error.code) ? (messages.errors[error.code] ?? error.title) : error.title;
 }

@@ -2,7 +2,7 @@ import type { SegnoClient, SessionSnapshot } from "@segno/client";
 import { createStepUp } from "@segno/signin";
 import { type ReactNode, useMemo, useState } from "react";
 import { SegnoContext, type SegnoContextValue } from "./context.js";
-import { englishMessages } from "./messages/english.js";
+import { englishCore } from "./messages/english-parts.js";
 import type { Messages } from "./messages/messages.js";
 import { StepUpDialog } from "./step-up/step-up-dialog.js";
 
@@ -37,7 +37,7 @@ export function SegnoProvider(props: SegnoProviderProps): ReactNode {
   });
   const stepUp = useMemo(() => createStepUp(client), [client]);
   const value = useMemo<SegnoContextValue>(
-    () => ({ client, initialSession, messages: { ...englishMessages, ...messages }, dir, stepUp }),
+    () => ({ client, initialSession, messages: { ...englishCore, ...messages }, dir, stepUp }),
     [client, initialSession, messages, dir, stepUp],
   );
   return (

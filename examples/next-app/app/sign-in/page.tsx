@@ -1,7 +1,7 @@
-import { safeReturnTo } from "@segno/next/server";
+import { safeReturnTo, stepUpRequirement } from "@segno/next/server";
 import { SignInForm } from "./sign-in-form";
 
 export default async function SignInPage({ searchParams }: PageProps<"/sign-in">) {
-  const { returnTo } = await searchParams;
-  return <SignInForm returnTo={safeReturnTo(returnTo)} />;
+  const params = await searchParams;
+  return <SignInForm returnTo={safeReturnTo(params.returnTo)} requirement={stepUpRequirement(params)} />;
 }

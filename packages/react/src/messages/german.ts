@@ -30,8 +30,6 @@ export const germanMessages: Messages = {
   cancel: "Abbrechen",
   signedInAs: "Sie sind angemeldet als {name}.",
   signOut: "Abmelden",
-  loading: "Wird geladen …",
-  tryAgain: "Noch einmal versuchen",
   errorLabel: "Problem:",
   securityTitle: "Sicherheit",
   profile: "Ihre Angaben",

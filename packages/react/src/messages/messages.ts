@@ -27,8 +27,6 @@ export interface Messages {
   readonly cancel: string;
   readonly signedInAs: string;
   readonly signOut: string;
-  readonly loading: string;
-  readonly tryAgain: string;
   readonly errorLabel: string;
   readonly securityTitle: string;
   readonly profile: string;

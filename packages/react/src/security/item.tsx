@@ -1,7 +1,7 @@
 import { type ReactNode, useRef, useState } from "react";
 import { fill } from "../messages/messages.js";
 import { Button, Field, submit } from "../parts.js";
-import { useSegno } from "../context.js";
+import { useSecurityMessages } from "./use-security-messages.js";
 
 interface ItemProps {
   readonly name: string;
@@ -13,7 +13,7 @@ interface ItemProps {
 
 /** One passkey or session: its name, what is known about it, rename and remove. */
 export function Item({ name, details, removeLabel, onRename, onRemove }: ItemProps): ReactNode {
-  const { messages } = useSegno();
+  const messages = useSecurityMessages();
   const [isEditing, setEditing] = useState(false);
   const opener = useRef<HTMLButtonElement>(null);
   const close = () => {

@@ -5,10 +5,12 @@ import { Button, Live, Problem } from "../parts.js";
 import { useSegno } from "../context.js";
 import { Item, when } from "./item.js";
 import { useResource } from "./use-resource.js";
+import { useSecurityMessages } from "./use-security-messages.js";
 
 /** The passkeys of the account: add, rename, remove. */
 export function PasskeySection(): ReactNode {
-  const { client, messages } = useSegno();
+  const { client } = useSegno();
+  const messages = useSecurityMessages();
   const { data, error, notice, change } = useResource(useCallback(() => listPasskeys(client), [client]));
   return (
     <section aria-label={messages.passkeys}>

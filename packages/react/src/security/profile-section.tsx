@@ -4,10 +4,12 @@ import { fill } from "../messages/messages.js";
 import { Button, Field, Live, Problem, submit } from "../parts.js";
 import { useSegno } from "../context.js";
 import { CodeForm } from "../sign-in/code-form.js";
+import { useSecurityMessages } from "./use-security-messages.js";
 
 /** Details that are still missing: asked for one by one, when there is a reason to. */
 export function ProfileSection({ user }: { readonly user: User }): ReactNode {
-  const { client, messages, stepUp } = useSegno();
+  const { client, stepUp } = useSegno();
+  const messages = useSecurityMessages();
   const [error, setError] = useState<ClientError | null>(null);
   const [notice, setNotice] = useState("");
   const [email, setEmail] = useState(user.email ?? "");

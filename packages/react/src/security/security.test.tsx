@@ -86,7 +86,7 @@ it("renames in place and gives the focus back", async () => {
 });
 
 it("steps up when the service asks, then removes what the person wanted to remove", async () => {
-  const { service } = await open();
+  const { service } = await open({ acr: "aal1" });
   let isConfirmed = false;
   service.reply("DELETE /v1/passkeys/p2", () =>
     isConfirmed

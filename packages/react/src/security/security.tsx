@@ -4,6 +4,7 @@ import { useSession } from "../session/use-session.js";
 import { PasskeySection } from "./passkey-section.js";
 import { ProfileSection } from "./profile-section.js";
 import { SessionSection } from "./session-section.js";
+import { useSecurityMessages } from "./use-security-messages.js";
 
 /**
  * The account's security page: missing details, passkeys, sessions. Shows nothing when nobody is signed in.
@@ -15,7 +16,8 @@ import { SessionSection } from "./session-section.js";
  * );
  */
 export function Security(): ReactNode {
-  const { messages, dir } = useSegno();
+  const { dir } = useSegno();
+  const messages = useSecurityMessages();
   const { user } = useSession();
   if (!user) return null;
   return (

@@ -4,10 +4,12 @@ import { Button, Live, Problem } from "../parts.js";
 import { useSegno } from "../context.js";
 import { Item, when } from "./item.js";
 import { useResource } from "./use-resource.js";
+import { useSecurityMessages } from "./use-security-messages.js";
 
 /** Where the account is signed in: list, rename, sign out one or all others. */
 export function SessionSection(): ReactNode {
-  const { client, messages } = useSegno();
+  const { client } = useSegno();
+  const messages = useSecurityMessages();
   const { data, error, notice, change } = useResource(useCallback(() => client.sessions.list(), [client]));
   return (
     <section aria-label={messages.sessions}>

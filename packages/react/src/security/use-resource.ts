@@ -1,6 +1,7 @@
 import type { ClientError, Result } from "@segno/client";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { useSegno } from "../context.js";
+import { useSecurityMessages } from "./use-security-messages.js";
 
 export interface Resource<T> {
   readonly data: T | null;
@@ -14,7 +15,8 @@ export interface Resource<T> {
 
 /** A list of the account that the person can change. @param load must keep its identity */
 export function useResource<T>(load: () => Promise<Result<T>>): Resource<T> {
-  const { messages, stepUp } = useSegno();
+  const { stepUp } = useSegno();
+  const messages = useSecurityMessages();
   const [data, setData] = useState<T | null>(null);
   const [error, setError] = useState<ClientError | null>(null);
   const [notice, setNotice] = useState("");

@@ -172,3 +172,89 @@ describe("SignIn", () => {
     expect(screen.getByRole("alert").textContent).not.toContain("ada@");
   });
 });
+
+describe("SignIn for somebody who is signed in and sent here by a page that asks for more", () => {
+  beforeEach(() => {
+    // jsdom has no modal dialogs.
+    HTMLDialogElement.prototype.showModal = function () {
+      this.setAttribute("open", "");
+    };
+  });
+
+  const raised = (acr: string) => {
+    const { user, session } = testSession({ acr });
+    return { user, session: { ...session, authTime: "2026-01-01T01:00:00.000Z" } };
+  };
+  async function openAsked(seed: "seeded" | "loaded", requirement: SignInProps["requirement"], reached = "phr") {
+    const onSignedIn = vi.fn();
+    const before = testSession({ acr: "aal1" });
+    const service = createService(before);
+    service.reply("POST /v1/passkeys/step-up/options", { attemptId: "a1", publicKey: { challenge: "AAAA" } });
+    service.reply("POST /v1/passkeys/step-up/verify", {
+      status: "signed_in",
+      isNewUser: false,
+      ...raised(reached),
+    });
+    get.mockResolvedValue({
+      id: "c",
+      rawId: new ArrayBuffer(1),
+      type: "public-key",
+      response: {
+        clientDataJSON: new ArrayBuffer(1),
+        authenticatorData: new ArrayBuffer(1),
+        signature: new ArrayBuffer(1),
+      },
+      getClientExtensionResults: () => ({}),
+    } as unknown as Credential);
+    render(
+      <SegnoProvider client={service.connect()} initialSession={seed === "seeded" ? before : undefined}>
+        <SignIn onSignedIn={onSignedIn} requirement={requirement} />
+      </SegnoProvider>,
+    );
+    await settle();
+    return { service, onSignedIn };
+  }
+
+  it.each(["seeded", "loaded"] as const)("shows the step-up, and goes on once it is done (%s)", async (seed) => {
+    const { onSignedIn, service } = await openAsked(seed, { acr: "phr", maxAgeSeconds: 300 });
+    expect(onSignedIn).not.toHaveBeenCalled();
+    expect(screen.getByRole("dialog", { name: "Confirm that it is you" })).toBeTruthy();
+    expect(await violations()).toEqual([]);
+    await click(/Confirm with a passkey/);
+    expect(onSignedIn).toHaveBeenCalledTimes(1);
+    expect(screen.queryByRole("dialog")).toBeNull();
+    expect(service.seen.filter((route) => route.includes("sign-in"))).toEqual([]);
+  });
+
+  it("asks again after a cancel, by a button on the page", async () => {
+    const { onSignedIn } = await openAsked("seeded", { maxAgeSeconds: 300 });
+    await click(/Cancel/);
+    expect(screen.queryByRole("dialog")).toBeNull();
+    await click(/Confirm that it is you/);
+    expect(screen.getByRole("dialog")).toBeTruthy();
+    expect(onSignedIn).not.toHaveBeenCalled();
+  });
+
+  it("does not go on with a proof that is new but too weak", async () => {
+    const { onSignedIn } = await openAsked("seeded", { acr: "phrh" }, "phr");
+    await click(/Confirm with a passkey/);
+    expect(onSignedIn).not.toHaveBeenCalled();
+    expect(screen.getByRole("button", { name: "Confirm that it is you" })).toBeTruthy();
+  });
+
+  it("without a requirement nothing is asked", async () => {
+    const { onSignedIn } = await openAsked("seeded", undefined);
+    expect(onSignedIn).toHaveBeenCalledTimes(1);
+    expect(screen.queryByRole("dialog")).toBeNull();
+  });
+
+  it("somebody who signs in here, strongly enough, is asked nothing more", async () => {
+    const onSignedIn = vi.fn();
+    await open({ onSignedIn, requirement: { acr: "phr", maxAgeSeconds: 300 } });
+    await type(/Email/, "ada@example.com");
+    await click(/Continue with email/);
+    fireEvent.change(screen.getByLabelText("Code"), { target: { value: "123456" } });
+    await click(/^Continue$/);
+    expect(onSignedIn).toHaveBeenCalledTimes(1);
+  });
+});

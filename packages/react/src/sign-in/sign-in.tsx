@@ -1,9 +1,10 @@
-import type { User } from "@segno/client";
+import type { StepUpRequirement, User } from "@segno/client";
+import { acrSatisfies } from "@segno/core";
 import type { SignInActions, SignInOptions, SignInState } from "@segno/signin";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { fill, type Messages } from "../messages/messages.js";
+import { fill } from "../messages/messages.js";
 import { Button, Field, Live, Problem, submit } from "../parts.js";
-import { useSegno } from "../context.js";
+import { type SegnoContextValue, useSegno } from "../context.js";
 import { useSession } from "../session/use-session.js";
 import { CodeForm } from "./code-form.js";
 import { useSignIn } from "./use-sign-in.js";
@@ -12,15 +13,23 @@ import { useSignIn } from "./use-sign-in.js";
 export interface SignInProps extends Pick<SignInOptions, "autofill" | "returnTo" | "locale"> {
   /** Called once somebody is signed in, also when it happened by the mailed link in another tab. */
   readonly onSignedIn?: (user: User) => void;
+  /**
+   * What the place asks for that sent the person here. Somebody who is signed in already confirms that it is them, in
+   * the same session; `onSignedIn` is called then.
+   */
+  readonly requirement?: StepUpRequirement | undefined;
 }
 
 /**
  * The sign-in screen: passkey by autofill or button, sign-up, and email as the fallback in the same place. Import
  * `@segno/react/styles.css` for its looks, or style its `data-part` attributes.
+ * @example
+ * const page = <SignIn returnTo="/account" onSignedIn={(user) => console.log(user.id)} />;
  */
-export function SignIn({ onSignedIn, ...options }: SignInProps): ReactNode {
+export function SignIn({ onSignedIn, requirement, ...options }: SignInProps): ReactNode {
   const { client, messages, dir } = useSegno();
   const { user } = useSession();
+  const isEnough = useIsEnough(requirement);
   const [state, actions] = useSignIn(options);
   const [isNew, setNew] = useState(false);
   const [hasReturned, setReturned] = useState(false);
@@ -29,15 +38,15 @@ export function SignIn({ onSignedIn, ...options }: SignInProps): ReactNode {
   const userId = user?.id;
   useEffect(() => {
     const now = client.session.get().user;
-    if (userId !== undefined && now) report.current?.(now);
-  }, [userId, client]);
+    if (isEnough && userId !== undefined && now) report.current?.(now);
+  }, [userId, isEnough, client]);
   useLinkElsewhere(state.status === "awaiting_code", () => void client.session.refresh());
   return (
     <section data-segno="sign-in" dir={dir} aria-label={isNew ? messages.signUpTitle : messages.signInTitle}>
       <h2 data-part="title">{isNew ? messages.signUpTitle : messages.signInTitle}</h2>
       <Live>{announcement(state, messages)}</Live>
       {user ? (
-        <SignedInAs user={user} takesFocus={state.status === "signed_in"} />
+        <SignedInAs user={user} takesFocus={state.status === "signed_in"} requirement={!isEnough && requirement} />
       ) : (
         <Step
           state={state}
@@ -167,17 +176,45 @@ function Choice({ state, actions, isNew, onSwitch, onBack, takesFocus }: StepPro
   );
 }
 
-function SignedInAs({ user, takesFocus }: { readonly user: User; readonly takesFocus: boolean }): ReactNode {
-  const { client, messages } = useSegno();
+/** Whether this session will do. The proof the page opened with was refused just now: only a newer one can. */
+function useIsEnough(requirement: StepUpRequirement | undefined): boolean {
+  const { status, session } = useSession();
+  const proof = status !== "loading" && String(session?.authTime);
+  const [refused, setRefused] = useState(proof);
+  if (!refused && proof) setRefused(proof);
+  return !requirement || (proof !== refused && !!session && acrSatisfies(session.acr, requirement.acr ?? session.acr));
+}
+
+interface SignedInAsProps {
+  readonly user: User;
+  readonly takesFocus: boolean;
+  /** Still to be met, by a step-up. */
+  readonly requirement: StepUpRequirement | false | undefined;
+}
+
+function SignedInAs({ user, takesFocus, requirement }: SignedInAsProps): ReactNode {
+  const { client, messages, stepUp } = useSegno();
   const text = useRef<HTMLParagraphElement>(null);
+  const [tries, setTries] = useState(0);
   useEffect(() => {
     if (takesFocus) text.current?.focus();
   }, [takesFocus]);
+  useEffect(() => {
+    if (!requirement) return;
+    void stepUp.actions.ask(requirement);
+    return stepUp.actions.cancel;
+    // A requirement is the same one as long as it asks for the same.
+  }, [!requirement, tries]);
   return (
     <>
       <p ref={text} tabIndex={-1}>
         {fill(messages.signedInAs, { name: user.displayName ?? user.email ?? user.id })}
       </p>
+      {requirement && (
+        <Button part="primary" onClick={() => setTries(tries + 1)}>
+          {messages.stepUpTitle}
+        </Button>
+      )}
       <Button part="secondary" onClick={() => void client.signOut()}>
         {messages.signOut}
       </Button>
@@ -185,7 +222,7 @@ function SignedInAs({ user, takesFocus }: { readonly user: User; readonly takesF
   );
 }
 
-function announcement(state: SignInState, messages: Messages): string {
+function announcement(state: SignInState, messages: SegnoContextValue["messages"]): string {
   if (state.status === "awaiting_passkey") return state.isVerifying ? messages.checking : messages.waitingForPasskey;
   if (state.status === "sending_email") return messages.sendingEmail;
   if (state.status !== "awaiting_code") return "";

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { Button, Live, Problem } from "../parts.js";
 import { useSegno } from "../context.js";
 import { CodeForm } from "../sign-in/code-form.js";
@@ -14,26 +14,30 @@ import { useStepUp } from "./use-step-up.js";
  * );
  */
 export function StepUpDialog(): ReactNode {
+  return useStepUp().state.status !== "idle" && <OpenDialog />;
+}
+
+function OpenDialog(): ReactNode {
   const { messages, dir } = useSegno();
   const { state, cancel, confirmWithPasskey, sendEmail, submitCode } = useStepUp();
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  const isOpen = state.status !== "idle";
-  useEffect(() => {
-    if (isOpen) dialog.current?.showModal?.();
-    else dialog.current?.close?.();
-  }, [isOpen]);
+  useLayoutEffect(() => {
+    const opened = dialog.current;
+    opened?.showModal?.();
+    // While it is still in the page: a dialog that is taken out gives no focus back.
+    return () => opened?.close?.();
+  }, []);
   if (state.status === "idle") return null;
-  const isBusy = state.status === "awaiting_passkey" || state.status === "sending_email";
+  const isAwaiting = state.status === "awaiting_passkey";
+  const isBusy = isAwaiting || state.status === "sending_email";
   return (
     <dialog ref={dialog} data-segno="step-up" dir={dir} aria-labelledby={titleId} onCancel={cancel}>
       <h2 id={titleId} data-part="title">
         {messages.stepUpTitle}
       </h2>
       <p>{messages.stepUpText}</p>
-      <Live>
-        {state.status === "awaiting_passkey" ? messages.waitingForPasskey : isBusy ? messages.sendingEmail : ""}
-      </Live>
+      <Live>{isAwaiting ? messages.waitingForPasskey : isBusy && messages.sendingEmail}</Live>
       {state.status === "awaiting_code" ? (
         <CodeForm {...state} onCode={(code) => void submitCode(code)} />
       ) : (
