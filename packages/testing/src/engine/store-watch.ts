@@ -59,13 +59,9 @@ async function hasWork({ db }: OpenStore, nowMs: number): Promise<boolean> {
   return message !== undefined;
 }
 
-async function dump({ db }: OpenStore): Promise<string> {
+async function dump({ db, dialect }: OpenStore): Promise<string> {
   const lines: string[] = [];
-  const names = (await db.introspection.getTables())
-    .map(({ name }) => name)
-    .filter((name) => name.startsWith("segno_"));
-  // PostgreSQL lists the tables of every schema: those of other tests have the same names
-  for (const table of [...new Set(names)].sort()) {
+  for (const table of await tablesOf(db, dialect)) {
     const rows = await db
       .selectFrom(table as "segno_users")
       .selectAll()
@@ -73,4 +69,21 @@ async function dump({ db }: OpenStore): Promise<string> {
     for (const row of rows) lines.push(`${table} ${JSON.stringify(row)}`);
   }
   return lines.join("\n");
+}
+
+/** Only our own schema: a PostgreSQL server may hold those of other tests, which come and go meanwhile. */
+async function tablesOf(db: OpenStore["db"], dialect: OpenStore["dialect"]): Promise<readonly string[]> {
+  if (dialect === "sqlite") {
+    const names = (await db.introspection.getTables()).map(({ name }) => name);
+    return names.filter((name) => name.startsWith("segno_")).sort();
+  }
+  // the catalogue is no part of the schema's type: its columns go by names that are
+  const rows = await db
+    .selectFrom("pg_tables as u" as "segno_users as u")
+    .select("u.tablename as id" as "u.id")
+    .where("u.schemaname" as "u.id", "=", (eb) => eb.fn<string>("current_schema", []))
+    .where("u.tablename" as "u.id", "like", "segno\\_%")
+    .orderBy("u.tablename" as "u.id")
+    .execute();
+  return rows.map(({ id }) => id);
 }
