@@ -114,14 +114,16 @@ describe.each(testDatabases)("rate limiter: $name", ({ name, skipped, create }) 
   });
 });
 
-describe("rate limiter in two processes", () => {
+const shared = testDatabases.filter(({ name }) => name === "sqlite file" || name === "postgres");
+describe.each(shared)("rate limiter in three processes ($name)", ({ skipped, create }) => {
+  if (skipped !== undefined) {
+    it.skip(skipped, () => {});
+    return;
+  }
   it("T-036: together they pass exactly the limit", async () => {
-    const sqliteFile = testDatabases[0];
-    if (sqliteFile === undefined) throw new Error("the first kind is a SQLite file");
-    const database = await sqliteFile.create();
+    const database = await create();
     const store = await database.source().open();
-    const file = database.source().describe.replace(/^sqlite /, "");
-    const counts = await Promise.all([run(file), run(file)]);
+    const counts = await Promise.all([1, 2, 3].map(() => run(database.address ?? "")));
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(7);
     await store.close();
     await database.drop();
@@ -130,8 +132,8 @@ describe("rate limiter in two processes", () => {
 
 const inTests = (name: string) => fileURLToPath(new URL(`../../test/${name}`, import.meta.url));
 
-function run(file: string): Promise<number> {
-  const args = ["--import", inTests("source-loader.mjs"), inTests("rate-limit-process.ts"), file];
+function run(address: string): Promise<number> {
+  const args = ["--import", inTests("source-loader.mjs"), inTests("rate-limit-process.ts"), address];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     let output = "";
