@@ -171,6 +171,7 @@ describe("answers", () => {
     const body = await response.json();
     expect(body).toMatchObject({ status: 400, code: "invalid_input" });
     expect(body.fields.map((field: { path: string }) => field.path).toSorted()).toEqual(["email", "extra"]);
+    expect(body.fields).toContainEqual({ path: "extra", message: "This field is not known." });
     expect(JSON.stringify(body)).not.toMatch(/12345678|canary/);
   });
 });

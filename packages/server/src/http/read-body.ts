@@ -50,6 +50,7 @@ interface Issue {
 /** Valibot's own messages quote what was received, which may be a code or an address: those are replaced. */
 function textOf(issue: Issue): string {
   if (!issue.message.startsWith("Invalid ")) return issue.message;
+  if (issue.expected === "never") return "This field is not known.";
   return issue.expected === null ? "Not valid." : `Expected ${issue.expected}.`;
 }
 
