@@ -102,7 +102,8 @@ export function createKeyring(parts: KeyringParts): Keyring {
   /** Never inside the caller's transaction, one at a time per name. */
   function background(name: string, work: () => Promise<unknown>): void {
     if (inBackground.has(name)) return;
-    const done = outside(() => new Promise<void>((resolve) => setImmediate(resolve)).then(work)).then(
+    // not by a timer: under load the event loop may not come round for a while, and until then every token asks again
+    const done = outside(() => Promise.resolve().then(work)).then(
       () => void inBackground.delete(name),
       () => {
         inBackground.delete(name);

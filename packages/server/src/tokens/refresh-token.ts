@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hash } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, hash, type KeyObject } from "node:crypto";
 import { decodeBase64Url, encodeBase64Url, SegnoError } from "@segno/core";
 import type { Engine, Secrets } from "../engine.js";
 
@@ -89,6 +89,7 @@ export function openSuccessor(presented: ParsedRefreshToken, sealed: string): st
 }
 
 /** The token holds 256 random bits: one-step key derivation (NIST SP 800-56C, option 1: counter, secret, purpose). */
-function successorKey(presented: ParsedRefreshToken): Buffer {
-  return hash("sha256", `\0\0\0\x01${presented.text}segno/1 refresh successor ${presented.familyId}`, "buffer");
+function successorKey(presented: ParsedRefreshToken): KeyObject {
+  const text = `\0\0\0\x01${presented.text}segno/1 refresh successor ${presented.familyId}`;
+  return createSecretKey(hash("sha256", text, "buffer"));
 }
