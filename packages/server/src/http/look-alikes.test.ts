@@ -90,6 +90,7 @@ describe("T-037: an origin that only looks like ours", () => {
   it("changes nothing on any route, cookie or not, and learns nothing", async () => {
     const { browser, session } = await test.signInAs("ada@example.com");
     const cookie = browser.cookies.header(new URL(own)) ?? "";
+    await test.settle();
     const before = await test.dump();
     const routes = await unsafeRoutes();
     expect(routes.length).toBeGreaterThan(15);
