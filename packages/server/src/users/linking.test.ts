@@ -59,172 +59,199 @@ async function workingCredentials(site: Site, browser: TestBrowser, userId: stri
   return working + open.length;
 }
 
-describe("T-004: pre-hijack stories end with no working attacker credential", () => {
-  it("T-002 T-004: classic merge: a passkey is planted under the victim's address", async () => {
-    const site = await open();
-    const attacker = site.browser();
-    const planted = await signUp(attacker, victim);
-    const owner = await byMail(site, victim, site.browser());
-    expect(owner.body).toMatchObject({
-      isNewUser: true,
-      user: { id: planted.body.user.id, emailVerified: true, displayName: null },
-    });
-    expect(await workingCredentials(site, attacker, owner.body.user.id)).toBe(0);
-    expect(await site.store.db.selectFrom("segno_passkeys").selectAll().execute()).toEqual([]);
-  });
-  it("T-004: unexpired session: the attacker stays signed in and waits", async () => {
-    const site = await open();
-    const attacker = site.browser();
-    await signUp(attacker, victim);
-    expect((await attacker.call("/v1/user")).status).toBe(200);
-    const owner = await byMail(site, victim, site.browser());
-    expect((await attacker.call("/v1/user")).status).toBe(401);
-    expect(await workingCredentials(site, attacker, owner.body.user.id)).toBe(0);
-  });
-  it("T-004: trojan identifier: the attacker's own address waits on the same account", async () => {
-    const site = await open();
-    const attacker = site.browser();
-    const planted = await signUp(attacker, victim);
-    const { attemptId } = (await startEmailAdd(attacker, "evil@example.com")).body;
-    await site.queue.drain();
-    const owner = await byMail(site, victim, site.browser());
-    expect(owner.body.user.id).toBe(planted.body.user.id);
-    const code = await site.mail.nextCode("evil@example.com");
-    expect((await attacker.call("/v1/user/email/verify", { attemptId, code })).status).toBe(401);
-    const evil = await byMail(site, "evil@example.com", site.browser());
-    expect(evil.body.user.id).not.toBe(owner.body.user.id);
-    expect(await workingCredentials(site, attacker, owner.body.user.id)).toBe(0);
-  });
-  it("T-004: unexpired change of address: started before, finished after the victim came", async () => {
-    const site = await open();
-    const attacker = site.browser();
-    await byMail(site, "evil@example.com", attacker);
-    const { attemptId } = (await startEmailAdd(attacker, victim)).body;
-    await site.queue.drain();
-    const code = await site.mail.nextCode(victim);
-    const owner = await byMail(site, victim, site.browser());
-    expect(owner.body.isNewUser).toBe(true);
-    // even with the code in hand: the address is somebody's now
-    expect((await attacker.call("/v1/user/email/verify", { attemptId, code })).body).toMatchObject({
-      code: "email_taken",
-    });
-    expect((await attacker.call<Answer["user"]>("/v1/user")).body.email).toBe("evil@example.com");
-  });
-  it("T-004: a provider that verifies nothing: many claims, none of them a proof", async () => {
-    const site = await open();
-    const attackers = [site.browser(), site.browser(), site.browser()];
-    for (const attacker of attackers) await signUp(attacker, victim);
-    const owner = await byMail(site, victim, site.browser());
-    const claims = await site.store.db
-      .selectFrom("segno_identifiers")
-      .selectAll()
-      .where("value", "=", victim)
-      .execute();
-    expect(claims).toHaveLength(1);
-    for (const attacker of attackers) expect(await workingCredentials(site, attacker, owner.body.user.id)).toBe(0);
-    for (const attacker of attackers) {
-      const view = await attacker.call<Answer["user"]>("/v1/user");
-      expect(view.body.email ?? null).toBe(null);
-    }
-  });
-});
+interface Planted {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+}
+/** What the API, the token endpoint and a fresh check say of tokens somebody kept. */
+async function workingTokens(site: Site, { accessToken, refreshToken }: Planted): Promise<readonly number[]> {
+  const stranger = site.browser();
+  const headers = { authorization: `Bearer ${accessToken}` };
+  const grant = { grant_type: "refresh_token", refresh_token: refreshToken, client_id: "segno" };
+  const body = new URLSearchParams(grant).toString();
+  const type = { "content-type": "application/x-www-form-urlencoded" };
+  const answers = [
+    await stranger.fetch("/api/auth/v1/user", { headers }),
+    await stranger.fetch("/api/auth/oauth2/token", { method: "POST", headers: type, body }),
+    await stranger.fetch("/api/auth/v1/user", {
+      method: "DELETE",
+      headers: { ...headers, "content-type": "application/json" },
+      body: "{}",
+    }),
+  ];
+  return answers.map(({ status }) => status);
+}
 
-describe("linking", () => {
-  it("T-003: a proved account is never handed over; a claim to its address changes nothing", async () => {
-    const site = await open();
-    const owner = site.browser();
-    const first = await byMail(site, victim, owner);
-    const attacker = site.browser();
-    const claimed = await signUp(attacker, victim);
-    const again = await byMail(site, victim, site.browser());
-    expect(again.body).toMatchObject({ isNewUser: false, user: { id: first.body.user.id } });
-    expect(claimed.body.user.id).not.toBe(first.body.user.id);
-    expect((await owner.call("/v1/user")).status).toBe(200);
-  });
-  it("proof inside the account's own session drops nothing", async () => {
-    const site = await open();
-    const browser = site.browser();
-    const created = await signUp(browser, "ada@example.com");
-    const { attemptId } = (await startEmailAdd(browser, "ada@example.com")).body;
-    await site.queue.drain();
-    const verified = await browser.call("/v1/user/email/verify", {
-      attemptId,
-      code: await site.mail.nextCode("ada@example.com"),
+describe.each(stores().filter(({ name }) => !name.endsWith("eight")))("on $name", ({ source }) => {
+  describe("T-004: pre-hijack stories end with no working attacker credential", () => {
+    it("T-002 T-004: classic merge: a passkey is planted under the victim's address", async () => {
+      const site = await open({ source: source() });
+      const attacker = site.browser();
+      const planted = await signUp(attacker, victim);
+      const tokens = (await attacker.call<Planted>("/v1/session/grant", {})).body;
+      const owner = await byMail(site, victim, site.browser());
+      expect(await workingTokens(site, tokens)).toEqual([401, 400, 401]);
+      expect(owner.body).toMatchObject({
+        isNewUser: true,
+        user: { id: planted.body.user.id, emailVerified: true, displayName: null },
+      });
+      expect(await workingCredentials(site, attacker, owner.body.user.id)).toBe(0);
+      expect(await site.store.db.selectFrom("segno_passkeys").selectAll().execute()).toEqual([]);
     });
-    expect(verified.body).toMatchObject({
-      id: created.body.user.id,
-      email: "ada@example.com",
-      emailVerified: true,
-      displayName: "Planted",
+    it("T-004: unexpired session: the attacker stays signed in and waits", async () => {
+      const site = await open({ source: source() });
+      const attacker = site.browser();
+      await signUp(attacker, victim);
+      expect((await attacker.call("/v1/user")).status).toBe(200);
+      const owner = await byMail(site, victim, site.browser());
+      expect((await attacker.call("/v1/user")).status).toBe(401);
+      expect(await workingCredentials(site, attacker, owner.body.user.id)).toBe(0);
     });
-    expect((await byPasskey(browser)).body.user.id).toBe(created.body.user.id);
-    expect((await byMail(site, "ada@example.com", site.browser())).body.user.id).toBe(created.body.user.id);
-    expect((await byPasskey(browser)).status).toBe(200);
-  });
-  it("a claim of an account that proved another address hands nothing over", async () => {
-    const site = await open();
-    const attacker = site.browser();
-    const evil = await byMail(site, "evil@example.com", attacker);
-    const { claimEmail } = await import("./index.js");
-    await site.store.transaction((trx) => claimEmail(site.engine, trx, { userId: evil.body.user.id, email: victim }));
-    const owner = await byMail(site, victim, site.browser());
-    expect(owner.body.user.id).not.toBe(evil.body.user.id);
-    expect((await attacker.call<Answer["user"]>("/v1/user")).body.email).toBe("evil@example.com");
-  });
-  it("a suspended claimant does not lock the mailbox owner out", async () => {
-    const site = await open();
-    const planted = await signUp(site.browser(), victim);
-    await site.store.db
-      .updateTable("segno_users")
-      .set({ status: "suspended" })
-      .where("id", "=", planted.body.user.id)
-      .execute();
-    const owner = await byMail(site, victim, site.browser());
-    expect(owner.status).toBe(200);
-    expect(owner.body.user.id).not.toBe(planted.body.user.id);
-  });
-  it("changing the address frees the old one and tells its owner", async () => {
-    const site = await open();
-    const browser = site.browser();
-    const ada = await byMail(site, "old@example.com", browser);
-    const { attemptId } = (await startEmailAdd(browser, "new@example.com")).body;
-    await site.queue.drain();
-    const code = await site.mail.nextCode("new@example.com");
-    expect((await browser.call("/v1/user/email/verify", { attemptId, code })).body).toMatchObject({
-      email: "new@example.com",
+    it("T-004: trojan identifier: the attacker's own address waits on the same account", async () => {
+      const site = await open({ source: source() });
+      const attacker = site.browser();
+      const planted = await signUp(attacker, victim);
+      const { attemptId } = (await startEmailAdd(attacker, "evil@example.com")).body;
+      await site.queue.drain();
+      const owner = await byMail(site, victim, site.browser());
+      expect(owner.body.user.id).toBe(planted.body.user.id);
+      const code = await site.mail.nextCode("evil@example.com");
+      expect((await attacker.call("/v1/user/email/verify", { attemptId, code })).status).toBe(401);
+      const evil = await byMail(site, "evil@example.com", site.browser());
+      expect(evil.body.user.id).not.toBe(owner.body.user.id);
+      expect(await workingCredentials(site, attacker, owner.body.user.id)).toBe(0);
     });
-    await site.queue.drain();
-    expect((await site.mail.next("old@example.com")).subject).toContain("was changed");
-    expect((await byMail(site, "new@example.com", site.browser())).body.user.id).toBe(ada.body.user.id);
-    expect((await byMail(site, "old@example.com", site.browser())).body.user.id).not.toBe(ada.body.user.id);
-  });
-  it("an address attempt belongs to its session and its account", async () => {
-    const site = await open();
-    const browser = site.browser();
-    await byMail(site, "ada@example.com", browser);
-    const { attemptId } = (await startEmailAdd(browser, "new@example.com")).body;
-    await site.queue.drain();
-    const code = await site.mail.nextCode("new@example.com");
-    await byMail(site, "eve@example.com", browser);
-    expect((await browser.call("/v1/user/email/verify", { attemptId, code })).body).toMatchObject({
-      code: "attempt_expired",
+    it("T-004: unexpired change of address: started before, finished after the victim came", async () => {
+      const site = await open({ source: source() });
+      const attacker = site.browser();
+      await byMail(site, "evil@example.com", attacker);
+      const { attemptId } = (await startEmailAdd(attacker, victim)).body;
+      await site.queue.drain();
+      const code = await site.mail.nextCode(victim);
+      const owner = await byMail(site, victim, site.browser());
+      expect(owner.body.isNewUser).toBe(true);
+      // even with the code in hand: the address is somebody's now
+      expect((await attacker.call("/v1/user/email/verify", { attemptId, code })).body).toMatchObject({
+        code: "email_taken",
+      });
+      expect((await attacker.call<Answer["user"]>("/v1/user")).body.email).toBe("evil@example.com");
     });
-    expect((await site.browser().call("/v1/email/verify", { attemptId, code })).body).toMatchObject({
-      code: "attempt_expired",
+    it("T-004: a provider that verifies nothing: many claims, none of them a proof", async () => {
+      const site = await open({ source: source() });
+      const attackers = [site.browser(), site.browser(), site.browser()];
+      for (const attacker of attackers) await signUp(attacker, victim);
+      const owner = await byMail(site, victim, site.browser());
+      const claims = await site.store.db
+        .selectFrom("segno_identifiers")
+        .selectAll()
+        .where("value", "=", victim)
+        .execute();
+      expect(claims).toHaveLength(1);
+      for (const attacker of attackers) expect(await workingCredentials(site, attacker, owner.body.user.id)).toBe(0);
+      for (const attacker of attackers) {
+        const view = await attacker.call<Answer["user"]>("/v1/user");
+        expect(view.body.email ?? null).toBe(null);
+      }
     });
   });
-  it("sign-up closed: unknown people stay out, claimed and known ones come in", async () => {
-    const site = await open();
-    await byMail(site, "known@example.com", site.browser());
-    await signUp(site.browser(), "claimed@example.com");
-    Object.assign(site.engine.config.signIn, { signUp: false });
-    expect((await byMail(site, "known@example.com", site.browser())).status).toBe(200);
-    expect((await byMail(site, "claimed@example.com", site.browser())).status).toBe(200);
-    const actor = { requestId: "r" };
-    const proof = site.store.transaction((trx) =>
-      proveEmail(site.engine, trx, { email: "new@example.com", method: "email_code" }, actor),
-    );
-    await expect(proof).rejects.toMatchObject({ code: "sign_up_closed" });
+
+  describe("linking", () => {
+    it("T-003: a proved account is never handed over; a claim to its address changes nothing", async () => {
+      const site = await open({ source: source() });
+      const owner = site.browser();
+      const first = await byMail(site, victim, owner);
+      const attacker = site.browser();
+      const claimed = await signUp(attacker, victim);
+      const again = await byMail(site, victim, site.browser());
+      expect(again.body).toMatchObject({ isNewUser: false, user: { id: first.body.user.id } });
+      expect(claimed.body.user.id).not.toBe(first.body.user.id);
+      expect((await owner.call("/v1/user")).status).toBe(200);
+    });
+    it("proof inside the account's own session drops nothing", async () => {
+      const site = await open({ source: source() });
+      const browser = site.browser();
+      const created = await signUp(browser, "ada@example.com");
+      const { attemptId } = (await startEmailAdd(browser, "ada@example.com")).body;
+      await site.queue.drain();
+      const verified = await browser.call("/v1/user/email/verify", {
+        attemptId,
+        code: await site.mail.nextCode("ada@example.com"),
+      });
+      expect(verified.body).toMatchObject({
+        id: created.body.user.id,
+        email: "ada@example.com",
+        emailVerified: true,
+        displayName: "Planted",
+      });
+      expect((await byPasskey(browser)).body.user.id).toBe(created.body.user.id);
+      expect((await byMail(site, "ada@example.com", site.browser())).body.user.id).toBe(created.body.user.id);
+      expect((await byPasskey(browser)).status).toBe(200);
+    });
+    it("a claim of an account that proved another address hands nothing over", async () => {
+      const site = await open({ source: source() });
+      const attacker = site.browser();
+      const evil = await byMail(site, "evil@example.com", attacker);
+      const { claimEmail } = await import("./index.js");
+      await site.store.transaction((trx) => claimEmail(site.engine, trx, { userId: evil.body.user.id, email: victim }));
+      const owner = await byMail(site, victim, site.browser());
+      expect(owner.body.user.id).not.toBe(evil.body.user.id);
+      expect((await attacker.call<Answer["user"]>("/v1/user")).body.email).toBe("evil@example.com");
+    });
+    it("a suspended claimant does not lock the mailbox owner out", async () => {
+      const site = await open({ source: source() });
+      const planted = await signUp(site.browser(), victim);
+      await site.store.db
+        .updateTable("segno_users")
+        .set({ status: "suspended" })
+        .where("id", "=", planted.body.user.id)
+        .execute();
+      const owner = await byMail(site, victim, site.browser());
+      expect(owner.status).toBe(200);
+      expect(owner.body.user.id).not.toBe(planted.body.user.id);
+    });
+    it("changing the address frees the old one and tells its owner", async () => {
+      const site = await open({ source: source() });
+      const browser = site.browser();
+      const ada = await byMail(site, "old@example.com", browser);
+      const { attemptId } = (await startEmailAdd(browser, "new@example.com")).body;
+      await site.queue.drain();
+      const code = await site.mail.nextCode("new@example.com");
+      expect((await browser.call("/v1/user/email/verify", { attemptId, code })).body).toMatchObject({
+        email: "new@example.com",
+      });
+      await site.queue.drain();
+      expect((await site.mail.next("old@example.com")).subject).toContain("was changed");
+      expect((await byMail(site, "new@example.com", site.browser())).body.user.id).toBe(ada.body.user.id);
+      expect((await byMail(site, "old@example.com", site.browser())).body.user.id).not.toBe(ada.body.user.id);
+    });
+    it("an address attempt belongs to its session and its account", async () => {
+      const site = await open({ source: source() });
+      const browser = site.browser();
+      await byMail(site, "ada@example.com", browser);
+      const { attemptId } = (await startEmailAdd(browser, "new@example.com")).body;
+      await site.queue.drain();
+      const code = await site.mail.nextCode("new@example.com");
+      await byMail(site, "eve@example.com", browser);
+      expect((await browser.call("/v1/user/email/verify", { attemptId, code })).body).toMatchObject({
+        code: "attempt_expired",
+      });
+      expect((await site.browser().call("/v1/email/verify", { attemptId, code })).body).toMatchObject({
+        code: "attempt_expired",
+      });
+    });
+    it("sign-up closed: unknown people stay out, claimed and known ones come in", async () => {
+      const site = await open({ source: source() });
+      await byMail(site, "known@example.com", site.browser());
+      await signUp(site.browser(), "claimed@example.com");
+      Object.assign(site.engine.config.signIn, { signUp: false });
+      expect((await byMail(site, "known@example.com", site.browser())).status).toBe(200);
+      expect((await byMail(site, "claimed@example.com", site.browser())).status).toBe(200);
+      const actor = { requestId: "r" };
+      const proof = site.store.transaction((trx) =>
+        proveEmail(site.engine, trx, { email: "new@example.com", method: "email_code" }, actor),
+      );
+      await expect(proof).rejects.toMatchObject({ code: "sign_up_closed" });
+    });
   });
 });
 
