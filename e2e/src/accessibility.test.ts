@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { axeViolations } from "./axe.ts";
 import { launchBrowser, openDevice } from "./browser.ts";
 import { askForMail, newestMail, signUpWithPasskey } from "./journeys.ts";
-import { type RunningApp, startQuickstart } from "./quickstart.ts";
+import { startQuickstart } from "./quickstart.ts";
+import type { RunningApp } from "./running-app.ts";
 
 const pictures = fileURLToPath(new URL("../screenshots/", import.meta.url));
 let app: RunningApp;

@@ -1,8 +1,8 @@
 import type { Page } from "playwright-core";
 
 /** The words a person reads. The same steps that somebody in front of the page would take. */
-export async function signUpWithPasskey(page: Page, email: string): Promise<void> {
-  await page.goto("/sign-in");
+export async function signUpWithPasskey(page: Page, email: string, at = "/sign-in"): Promise<void> {
+  await page.goto(at);
   await page.getByRole("button", { name: "New here? Create an account" }).click();
   await page.getByLabel("Email", { exact: true }).fill(email);
   await page.getByRole("button", { name: "Create account with a passkey" }).click();
@@ -14,8 +14,8 @@ export async function signOut(page: Page): Promise<void> {
   await page.getByRole("navigation").getByRole("link", { name: "Sign in" }).waitFor();
 }
 
-export async function askForMail(page: Page, email: string): Promise<void> {
-  await page.goto("/sign-in");
+export async function askForMail(page: Page, email: string, at = "/sign-in"): Promise<void> {
+  await page.goto(at);
   await page.getByLabel("Email", { exact: true }).fill(email);
   await page.getByRole("button", { name: "Continue with email" }).click();
   await page.getByLabel("Code").waitFor();
@@ -26,12 +26,25 @@ export interface Mail {
   readonly link: string;
 }
 
+export interface SentMail {
+  readonly to: string;
+  readonly text: string;
+}
+
+/** Reads an app's development mailbox, oldest mail first. */
+export type Mailbox = (page: Page) => Promise<readonly SentMail[]>;
+
+/** The quickstart tells its mail to the development panel. */
+const panelMailbox: Mailbox = async (page) => {
+  const response = await page.request.get("/development/state");
+  const { mail }: { mail: SentMail[] } = await response.json();
+  return mail;
+};
+
 /** The newest mail of the development mailbox, once it tells a code. */
-export async function newestMail(page: Page, to: string): Promise<Mail> {
+export async function newestMail(page: Page, to: string, mailbox: Mailbox = panelMailbox): Promise<Mail> {
   for (let look = 0; look < 100; look += 1) {
-    const response = await page.request.get("/development/state");
-    const { mail }: { mail: { to: string; text: string }[] } = await response.json();
-    const text = mail.findLast((message) => message.to === to)?.text ?? "";
+    const text = (await mailbox(page)).findLast((message) => message.to === to)?.text ?? "";
     const code = /\b(\d{6})\b/.exec(text)?.[1];
     const link = /(http:\/\/\S+\/v1\/email\/link\S+)/.exec(text)?.[1];
     if (code !== undefined && link !== undefined) return { code, link };

@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { axeViolations } from "./axe.ts";
 import { type Device, type DeviceOptions, launchBrowser, openDevice } from "./browser.ts";
 import { askForMail, newestMail, signInByCode, signOut, signUpWithPasskey, typeCode } from "./journeys.ts";
-import { type RunningApp, startQuickstart } from "./quickstart.ts";
+import { startQuickstart } from "./quickstart.ts";
+import type { RunningApp } from "./running-app.ts";
 
 let app: RunningApp;
 let browser: Browser;

@@ -1,57 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type RunningApp, startApp } from "./running-app.ts";
 
 const quickstart = fileURLToPath(new URL("../../examples/quickstart/", import.meta.url));
 
-export interface RunningApp {
-  readonly url: string;
-  stop(): Promise<void>;
-}
-
-/** Starts the quickstart as a user does, on a database of its own, and waits for the line that says what to open. */
-export async function startQuickstart(): Promise<RunningApp> {
-  const folder = mkdtempSync(join(tmpdir(), "segno-e2e-"));
-  const child = spawn(process.execPath, ["server.ts"], {
+/** Starts the quickstart as a user does. */
+export function startQuickstart(): Promise<RunningApp> {
+  return startApp({
+    name: "The quickstart",
     cwd: quickstart,
-    env: { ...process.env, PORT: "4310", SEGNO_DATABASE_URL: join(folder, "segno.db"), NODE_ENV: "development" },
-    stdio: ["ignore", "pipe", "pipe"],
+    args: ["server.ts"],
+    env: { PORT: "4310", NODE_ENV: "development" },
+    prints: /Open\s+(http:\/\/localhost:\d+)/,
   });
-  try {
-    const url = await openedUrl(child);
-    return { url, stop: () => stop(child, folder) };
-  } catch (error) {
-    await stop(child, folder);
-    throw error;
-  }
-}
-
-function openedUrl(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let printed = "";
-    const read = (chunk: Buffer) => {
-      printed += chunk.toString();
-      const found = /Open\s+(http:\/\/localhost:\d+)/.exec(printed);
-      if (found?.[1]) resolve(found[1]);
-    };
-    child.stdout?.on("data", read);
-    child.stderr?.on("data", read);
-    child.once("exit", (code) =>
-      reject(new Error(`The quickstart ended with ${code} before it was ready:\n${printed}`)),
-    );
-    setTimeout(() => reject(new Error(`The quickstart did not start in 60 s:\n${printed}`)), 60_000).unref();
-  });
-}
-
-async function stop(child: ChildProcess, folder: string): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGTERM");
-    const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
-    await ended;
-    clearTimeout(timer);
-  }
-  rmSync(folder, { recursive: true, force: true });
 }

@@ -1,7 +1,7 @@
 import type { ClientError, SegnoClient, SessionSnapshot } from "@segno/client";
 import type { StepUpFlow } from "@segno/signin";
 import { type Context, createContext, useContext } from "react";
-import type { englishCore } from "./messages/english-parts.js";
+import type { SecurityMessage } from "./messages/english-parts.js";
 import type { Messages } from "./messages/messages.js";
 
 export interface SegnoContextValue {
@@ -9,7 +9,7 @@ export interface SegnoContextValue {
   /** What the server knew when it rendered the page; undefined when it did not say. */
   readonly initialSession: SessionSnapshot | null | undefined;
   /** Those of the security page only where the app brings its own: see `useSecurityMessages`. */
-  readonly messages: typeof englishCore & Partial<Messages>;
+  readonly messages: Omit<Messages, SecurityMessage> & Partial<Messages>;
   readonly dir: "ltr" | "rtl" | undefined;
   readonly stepUp: StepUpFlow;
 }

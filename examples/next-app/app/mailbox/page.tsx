@@ -15,6 +15,7 @@ export default async function Mailbox() {
       {mails.map((mail, index) => (
         <article key={mails.length - index}>
           <h2>{mail.subject}</h2>
+          <p>To {mail.to}</p>
           <pre>{mail.text}</pre>
         </article>
       ))}

@@ -1,7 +1,30 @@
 import type { Messages } from "./messages.js";
 
+/** The names of what only `<Security>` says. */
+export type SecurityMessage =
+  | "securityTitle"
+  | "profile"
+  | "save"
+  | "verifyEmail"
+  | "passkeys"
+  | "noPasskeys"
+  | "addPasskey"
+  | "rename"
+  | "remove"
+  | "name"
+  | "passkeyDetails"
+  | "neverUsed"
+  | "synced"
+  | "oneDevice"
+  | "sessions"
+  | "thisDevice"
+  | "lastSeen"
+  | "signOutDevice"
+  | "signOutOthers"
+  | "done";
+
 /** What only `<Security>` says: a page without it does not download it. */
-export const englishSecurity = {
+export const englishSecurity: Pick<Messages, SecurityMessage> = {
   securityTitle: "Security",
   profile: "Your details",
   save: "Save",
@@ -22,10 +45,10 @@ export const englishSecurity = {
   signOutDevice: "Sign out {name}",
   signOutOthers: "Sign out everywhere else",
   done: "Done.",
-} as const satisfies Partial<Messages>;
+};
 
 /** What every other component says. Error texts are the client's own. */
-export const englishCore: Omit<Messages, keyof typeof englishSecurity> = {
+export const englishCore: Omit<Messages, SecurityMessage> = {
   signInTitle: "Sign in",
   signUpTitle: "Create an account",
   email: "Email",

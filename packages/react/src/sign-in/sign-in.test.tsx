@@ -226,6 +226,30 @@ describe("SignIn for somebody who is signed in and sent here by a page that asks
     expect(service.seen.filter((route) => route.includes("sign-in"))).toEqual([]);
   });
 
+  it.each(["seeded", "loaded"] as const)("arms no autofill for somebody who is signed in (%s)", async (seed) => {
+    const signal: (AbortSignal | undefined)[] = [];
+    vi.stubGlobal(
+      "PublicKeyCredential",
+      Object.assign(() => undefined, { isConditionalMediationAvailable: async () => true }),
+    );
+    get.mockImplementation((options) => {
+      signal.push(options.signal);
+      return new Promise(() => undefined);
+    });
+    const service = createService(testSession());
+    service.reply("POST /v1/passkeys/sign-in/options", { attemptId: "a1", publicKey: { challenge: "AAAA" } });
+    render(
+      <SegnoProvider client={service.connect()} initialSession={seed === "seeded" ? testSession() : undefined}>
+        <SignIn />
+      </SegnoProvider>,
+    );
+    await settle();
+    expect(signal.filter((one) => !one?.aborted)).toEqual([]);
+    if (seed === "seeded") expect(service.seen).toEqual([]);
+    await click(/Sign out/);
+    expect(signal.filter((one) => !one?.aborted)).toHaveLength(1);
+  });
+
   it("asks again after a cancel, by a button on the page", async () => {
     const { onSignedIn } = await openAsked("seeded", { maxAgeSeconds: 300 });
     await click(/Cancel/);

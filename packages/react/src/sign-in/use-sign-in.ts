@@ -14,10 +14,12 @@ export function useSignIn(options?: SignInOptions): readonly [SignInState, SignI
   const { client } = useSegno();
   const [flow] = useState(() => createSignIn(client, options));
   const state = useSyncExternalStore(flow.subscribe, flow.getState, flow.getState);
-  const isSignedOut = useSession().status === "signed_out";
+  const { status } = useSession();
   useEffect(() => {
-    void flow.actions.start();
-  }, [flow, isSignedOut]);
+    if (status !== "signed_in") void flow.actions.start();
+    // Nobody is asked for a passkey who is signed in already: not by autofill in the background either.
+    else if (/idle|choosing/.test(flow.getState().status)) flow.actions.stop();
+  }, [flow, status]);
   useEffect(() => flow.actions.stop, [flow]);
   return [state, flow.actions];
 }
