@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { MailMessage, MailTransport, Store } from "../engine.js";
 import { createIdSource, silentLogger } from "../runtime.js";
 import { createSecrets } from "../secrets.js";
+import { testDatabases } from "../../test/stores.js";
 import { sqlite } from "../storage/index.js";
 import { createMailQueue, developmentMailbox } from "./index.js";
 
@@ -17,14 +18,14 @@ afterEach(async () => {
   for (const store of stores.splice(0)) await store.close();
 });
 
-async function open(transport: MailTransport) {
+async function open(transport: MailTransport, source = sqlite(":memory:"), sendTimeoutMs?: number) {
   const clock = createVirtualClock();
   const random = createSeededRandom("mail");
-  const store = await sqlite(":memory:").open();
+  const store = await source.open();
   stores.push(store);
   const secrets = createSecrets([{ version: 1, value: "0123456789abcdefghijklmnopqrstuvwxyz" }], random);
   const parts = { clock, newId: createIdSource(clock, random), store, secrets, log: silentLogger };
-  return { clock, store, parts, queue: createMailQueue(parts, transport) };
+  return { clock, store, parts, queue: createMailQueue(parts, transport, sendTimeoutMs) };
 }
 
 describe("mail queue", () => {
@@ -87,6 +88,29 @@ describe("mail queue", () => {
     expect(await queue.drain()).toBe(1);
     expect(sent).toEqual(["good@example.com"]);
   });
+  it("a mail server that never answers holds up neither the others nor, for long, its own message", async () => {
+    let isHanging = true;
+    const sent: string[] = [];
+    const { queue, store, clock } = await open(
+      {
+        send: async ({ to }) => (to.startsWith("slow") && isHanging ? new Promise<void>(() => {}) : void sent.push(to)),
+      },
+      sqlite(":memory:"),
+      50,
+    );
+    await store.transaction((trx) => queue.enqueue(trx, message("slow@example.com")));
+    const stuck = queue.drain();
+    await new Promise((resolve) => setImmediate(resolve));
+    await store.transaction((trx) => queue.enqueue(trx, message("quick@example.com")));
+    void queue.drain();
+    while (sent.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(sent).toEqual(["quick@example.com"]);
+    await stuck;
+    isHanging = false;
+    clock.advance({ seconds: 2 });
+    expect(await queue.drain()).toBe(1);
+    expect(sent).toEqual(["quick@example.com", "slow@example.com"]);
+  });
   it("two senders share the work, and a crashed one's message goes out after its lease", async () => {
     const box = developmentMailbox();
     const { queue, store, parts, clock } = await open(box);
@@ -98,5 +122,32 @@ describe("mail queue", () => {
     clock.advance({ seconds: 61 });
     expect(await queue.drain()).toBe(1);
     expect(box.messages()).toHaveLength(1);
+  });
+});
+
+describe.each(testDatabases)("lanes on $name", ({ skipped, create }) => {
+  if (skipped !== undefined) {
+    it.skip(skipped, () => {});
+    return;
+  }
+  it("four messages are under way at once, also where each lane has its own connection", async () => {
+    const database = await create();
+    const four = Promise.withResolvers<void>();
+    let underWay = 0;
+    let sent = 0;
+    const send = async () => {
+      underWay += 1;
+      if (underWay === 4) four.resolve();
+      await four.promise;
+      sent += 1;
+    };
+    const { queue, store } = await open({ send }, database.source());
+    await store.transaction(async (trx) => {
+      for (let index = 0; index < 12; index += 1) await queue.enqueue(trx, message(`${index}@example.com`));
+    });
+    expect(await queue.drain()).toBe(12);
+    expect(sent).toBe(12);
+    await stores.pop()?.close();
+    await database.drop();
   });
 });

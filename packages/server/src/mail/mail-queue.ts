@@ -3,7 +3,7 @@ import type { Engine, MailMessage, MailQueue, MailTransport } from "../engine.js
 import { deleteMail, insertMail, leaseMail, releaseMail } from "./store.js";
 
 const purpose = "mail.queue";
-/** Longer than any mail server should take: after it another process may try the same message. */
+/** Longer than a sending may take: after it another process may try the same message. */
 const leaseMs = 60_000;
 const maxAttempts = 12;
 /** Messages sent at the same time: a slow mail server holds up a few, not all. */
@@ -26,46 +26,46 @@ export interface MailSender extends MailQueue {
  * Mail in the store, sealed, written by the transaction that needs it: it goes out exactly when that commits, also after
  * a crash. At least once: a crash between the mail server's yes and our delete sends a message twice.
  * A message is given up after 12 tries (about 25 minutes).
+ * @param sendTimeoutMs how long the transport may take for one message
  */
-export function createMailQueue(parts: MailQueueParts, transport: MailTransport): MailSender {
+export function createMailQueue(parts: MailQueueParts, transport: MailTransport, sendTimeoutMs = 30_000): MailSender {
   const outside = AsyncLocalStorage.snapshot();
-  let running: Promise<number> | undefined;
-  let isAskedAgain = false;
+  const sender = { ...parts, transport, sendTimeoutMs };
+  const running = new Set<Promise<number>>();
+  let active = 0;
+  let asked = 0;
   let timer: ReturnType<typeof setInterval> | undefined;
 
+  /** Sends until nothing is due. Whoever asks in the meantime is served as well: it looks once more. */
   const lane = async (): Promise<number> => {
     let sent = 0;
-    for (let more = true; more; ) {
-      const outcome = await sendNext(parts, transport);
-      more = outcome !== "empty";
-      if (outcome === "sent") sent += 1;
+    try {
+      for (let seen = -1; seen !== asked; ) {
+        seen = asked;
+        for (let outcome = await sendNext(sender); outcome !== "empty"; outcome = await sendNext(sender)) {
+          if (outcome === "sent") sent += 1;
+        }
+      }
+      return sent;
+    } finally {
+      active -= 1;
     }
-    return sent;
   };
+  /** Puts the free lanes to work: one that waits for its mail server holds up nobody else. */
   const drain = async (): Promise<number> => {
-    const sent = await Promise.all(Array.from({ length: lanes }, lane));
+    asked += 1;
+    while (active < lanes) {
+      active += 1;
+      const run = lane();
+      running.add(run);
+      const forget = () => void running.delete(run);
+      run.then(forget, forget);
+    }
+    const sent = await Promise.all(running);
     return sent.reduce((sum, count) => sum + count, 0);
   };
-  /** One drain at a time; a request during one leads to another after it. */
-  const drainOnce = async (): Promise<number> => {
-    if (running !== undefined) {
-      isAskedAgain = true;
-      return running;
-    }
-    running = (async () => {
-      let sent = 0;
-      do {
-        isAskedAgain = false;
-        sent += await drain();
-      } while (isAskedAgain);
-      return sent;
-    })().finally(() => {
-      running = undefined;
-    });
-    return running;
-  };
   const background = (): void => {
-    drainOnce().catch((error: unknown) => parts.log.error("mail queue could not be read", { error: nameOf(error) }));
+    drain().catch((error: unknown) => parts.log.error("mail queue could not be read", { error: nameOf(error) }));
   };
 
   return {
@@ -76,7 +76,7 @@ export function createMailQueue(parts: MailQueueParts, transport: MailTransport)
       await insertMail(trx, { id, sealed, created_at: nowMs, attempts: 0, next_attempt_at: nowMs, locked_until: 0 });
     },
     nudge: () => outside(() => void setImmediate(background)),
-    drain: drainOnce,
+    drain,
     start: () => {
       if (timer !== undefined) return;
       timer = setInterval(background, pollMs);
@@ -87,18 +87,23 @@ export function createMailQueue(parts: MailQueueParts, transport: MailTransport)
     stop: async () => {
       clearInterval(timer);
       timer = undefined;
-      await running?.catch(() => 0);
+      await Promise.allSettled(running);
     },
   };
 }
 
-async function sendNext(parts: MailQueueParts, transport: MailTransport): Promise<"sent" | "failed" | "empty"> {
+interface Sender extends MailQueueParts {
+  readonly transport: MailTransport;
+  readonly sendTimeoutMs: number;
+}
+
+async function sendNext(parts: Sender): Promise<"sent" | "failed" | "empty"> {
   const nowMs = parts.clock.nowMs();
-  const row = await leaseMail(parts.store.db, { nowMs, lockedUntilMs: nowMs + leaseMs });
+  const row = await leaseMail(parts.store, { nowMs, lockedUntilMs: nowMs + leaseMs });
   if (row === undefined) return "empty";
   try {
     const plain = new TextDecoder().decode(parts.secrets.open(purpose, row.sealed, row.id));
-    await transport.send(JSON.parse(plain) as MailMessage);
+    await within(parts.sendTimeoutMs, parts.transport.send(JSON.parse(plain) as MailMessage));
   } catch (error) {
     const isLast = row.attempts >= maxAttempts;
     parts.log.warn(isLast ? "mail given up" : "mail not sent", {
@@ -112,6 +117,21 @@ async function sendNext(parts: MailQueueParts, transport: MailTransport): Promis
   }
   await deleteMail(parts.store.db, row.id);
   return "sent";
+}
+
+/** A mail server that never answers is one that failed. Real time: it guards this process, not the message. */
+async function within(timeoutMs: number, sending: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new DOMException("the transport did not answer", "TimeoutError")),
+    timeoutMs,
+  );
+  timer.unref?.();
+  try {
+    await Promise.race([sending, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** 1 s, 2 s, 4 s ... up to 5 minutes. */

@@ -1,4 +1,4 @@
-import type { Db } from "../engine.js";
+import type { Db, Store } from "../engine.js";
 import type { Schema } from "../storage/schema.js";
 
 export type MailRow = Schema["segno_mail"];
@@ -7,8 +7,14 @@ export async function insertMail(trx: Db, row: MailRow): Promise<void> {
   await trx.insertInto("segno_mail").values(row).execute();
 }
 
-/** Takes the oldest due message for a while; the outer condition makes sure only one process does. */
-export function leaseMail(db: Db, input: { nowMs: number; lockedUntilMs: number }): Promise<MailRow | undefined> {
+/**
+ * Takes the oldest due message for a while; the outer condition makes sure only one process does. On PostgreSQL a row
+ * that another sender is taking right now is passed over, so that senders do not wait for each other.
+ */
+export function leaseMail(
+  { db, dialect }: Pick<Store, "db" | "dialect">,
+  input: { nowMs: number; lockedUntilMs: number },
+): Promise<MailRow | undefined> {
   return db
     .updateTable("segno_mail")
     .set((eb) => ({ locked_until: input.lockedUntilMs, attempts: eb("attempts", "+", 1) }))
@@ -20,7 +26,8 @@ export function leaseMail(db: Db, input: { nowMs: number; lockedUntilMs: number 
         .where("locked_until", "<=", input.nowMs)
         .orderBy("next_attempt_at")
         .orderBy("id")
-        .limit(1),
+        .limit(1)
+        .$if(dialect === "postgres", (due) => due.forUpdate().skipLocked()),
     )
     .where("locked_until", "<=", input.nowMs)
     .returningAll()
