@@ -96,7 +96,12 @@ export async function extendLeases(db: Db, ids: readonly string[], untilMs: numb
 
 export async function markDelivered(db: Db, ids: readonly string[], nowMs: number): Promise<void> {
   if (ids.length === 0) return;
-  await db.updateTable("segno_outbox").set({ delivered_at: nowMs, locked_until: 0 }).where("id", "in", ids).execute();
+  await db
+    .updateTable("segno_outbox")
+    .set({ delivered_at: nowMs, locked_until: 0 })
+    .where("id", "in", ids)
+    .where("delivered_at", "is", null)
+    .execute();
 }
 
 export async function putBack(

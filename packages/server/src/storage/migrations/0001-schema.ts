@@ -2,8 +2,8 @@ import type { Migration } from "../migrate.js";
 
 /** Words that differ between the dialects. `{time}` holds milliseconds, `{int}` small whole numbers, `{real}` fractions. */
 const words = {
-  sqlite: { time: "integer", int: "integer", real: "real", end: "strict" },
-  postgres: { time: "double precision", int: "integer", real: "double precision", end: "" },
+  sqlite: { time: "integer", int: "integer", real: "real", outbox_id: "not null", end: "strict" },
+  postgres: { time: "double precision", int: "integer", real: "double precision", outbox_id: "primary key", end: "" },
 } as const;
 
 const tables = [
@@ -79,10 +79,11 @@ const tables = [
   `create unique index segno_keys_spare on segno_keys (purpose) where state = 'published'`,
 
   `create table segno_outbox (
-    id text primary key, type text not null, subject text, payload text not null, created_at {time} not null,
+    id text {outbox_id}, type text not null, subject text, payload text not null, created_at {time} not null,
     delivered_at {time}, attempts {int} not null, next_attempt_at {time} not null, locked_until {time} not null
   ) {end}`,
-  `create index segno_outbox_due on segno_outbox (next_attempt_at, id) where delivered_at is null`,
+  // the one index that every event pays for: what waits, oldest first. Nobody looks for a delivered event by its id
+  `create unique index segno_outbox_waiting on segno_outbox (id) where delivered_at is null`,
   // only rows that some node works on: writing an event costs nothing here
   `create index segno_outbox_leased on segno_outbox (subject, id) where locked_until > 0`,
   `create index segno_outbox_delivered on segno_outbox (delivered_at) where delivered_at is not null`,
