@@ -5,7 +5,7 @@ import { presentSession, raiseSession, sessionCookieSeconds } from "../sessions/
 import type { Schema } from "../storage/schema.js";
 import { issueTokens } from "../tokens/index.js";
 import { presentUser } from "../users/index.js";
-import type { CompletedSignIn, SignInMode } from "./complete-sign-in.js";
+import { type CompletedSignIn, deliverSession, type SignInMode } from "./complete-sign-in.js";
 import type { Refusal } from "./run-sign-in.js";
 
 export interface CompleteStepUp {
@@ -55,6 +55,11 @@ export async function completeStepUp(
     sessionToken: raised.token,
     cookieSeconds: sessionCookieSeconds(session, engine.clock.nowMs()),
   };
+}
+
+/** After commit. A session held by cookie gets its new cookie also where tokens were asked for: the old one is dead. */
+export function deliverStepUp(context: RouteContext<unknown>, completed: CompletedSignIn, mode: SignInMode): void {
+  deliverSession(context, completed, context.caller().via === "session" ? "cookie" : mode);
 }
 
 /** Where a step-up is answered to: as the caller came, unless they ask otherwise. */

@@ -7,7 +7,7 @@ export {
   type SignedIn,
   type SignInMode,
 } from "./complete-sign-in.js";
-export { type CompleteStepUp, completeStepUp, stepUpMode } from "./complete-step-up.js";
+export { type CompleteStepUp, completeStepUp, deliverStepUp, stepUpMode } from "./complete-step-up.js";
 export { type AttemptKey, consumeAttempt, countTry, maxTries } from "./consume-attempt.js";
 export { hashSecret } from "./hash.js";
 export { tokenBinding } from "./token-binding.js";

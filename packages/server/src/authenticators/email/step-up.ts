@@ -5,7 +5,7 @@ import {
   type CompletedSignIn,
   completeStepUp,
   consumeAttempt,
-  deliverSession,
+  deliverStepUp,
   type Refusal,
   runSignIn,
   type SignedIn,
@@ -54,6 +54,6 @@ export async function stepUpByEmailCode(
       mode: input.mode,
     });
   });
-  deliverSession(context, done, input.mode);
+  deliverStepUp(context, done, input.mode);
   return done.signedIn;
 }

@@ -292,6 +292,17 @@ describe("step-up and recent authentication", () => {
     ) as { auth_time: number };
     expect(claims.auth_time).toBe(Math.floor(site.clock.nowMs() / 1000));
   });
+  it("leaves a browser that asks for tokens its session: the new cookie comes with them", async () => {
+    const site = await open();
+    const browser = site.browser();
+    await signUp(browser);
+    const { body: options } = await browser.call<Request>("/v1/passkeys/step-up/options", {});
+    const response = await browser.authenticator.get(options.publicKey);
+    const input = { attemptId: options.attemptId, response, mode: "token" };
+    const raised = await browser.call<{ tokens?: object }>("/v1/passkeys/step-up/verify", input);
+    expect([raised.status, raised.body.tokens === undefined]).toEqual([200, false]);
+    expect((await browser.call("/v1/user")).status).toBe(200);
+  });
   it("T-105: changing factors needs a recent proof at the enrolled assurance, and says which", async () => {
     const site = await open();
     const browser = site.browser();

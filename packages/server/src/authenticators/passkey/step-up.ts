@@ -5,7 +5,7 @@ import {
   type CompletedSignIn,
   completeStepUp,
   consumeAttempt,
-  deliverSession,
+  deliverStepUp,
   type Refusal,
   requireOwnAttempt,
   runSignIn,
@@ -68,6 +68,6 @@ export async function finishStepUp(
     const { acr, amr } = checked.verified;
     return completeStepUp(engine, context, trx, { user, acr, amr, method: run.method, mode: input.mode });
   });
-  deliverSession(context, done, input.mode);
+  deliverStepUp(context, done, input.mode);
   return done.signedIn;
 }
