@@ -18,31 +18,45 @@ export function authenticateIntrospectionClient(
   config: ResolvedConfig,
   presented: PresentedClient,
 ): string | undefined {
-  const basic = parseBasic(presented.authorization);
-  if (basic !== undefined && presented.clientSecret !== undefined) throw new SegnoError("invalid_request");
-  const id = basic?.id ?? presented.clientId;
+  const { digests, accepted } = knownClients(config.tokens.introspectionClients);
+  const headerDigest = presented.authorization === null ? "" : hash("sha256", presented.authorization, "base64url");
+  const seenBefore = accepted.get(headerDigest);
+  const basic = seenBefore === undefined ? parseBasic(presented.authorization) : undefined;
+  const isInHeader = seenBefore !== undefined || basic !== undefined;
+  if (isInHeader && presented.clientSecret !== undefined) throw new SegnoError("invalid_request");
+  const id = seenBefore ?? basic?.id ?? presented.clientId;
   const secret = basic?.secret ?? presented.clientSecret;
-  if (secret === undefined) return undefined;
+  if (seenBefore === undefined && secret === undefined) return undefined;
   if (id === undefined || (presented.clientId !== undefined && presented.clientId !== id))
     throw new SegnoError("invalid_client");
-  const expected = digestsOf(config.tokens.introspectionClients).get(id);
-  const isEqual = timingSafeEqual(digest(secret), expected ?? nobody);
+  if (secret === undefined) return seenBefore;
+  const expected = digests.get(id);
+  const isEqual = timingSafeEqual(hash("sha256", secret, "buffer"), expected ?? nobody);
   if (expected === undefined || !isEqual) throw new SegnoError("invalid_client");
+  if (basic !== undefined && accepted.size < maxAccepted) accepted.set(headerDigest, id);
   return id;
 }
 
-const known = new WeakMap<object, ReadonlyMap<string, Buffer>>();
-const nobody: Buffer = Buffer.alloc(32);
+interface KnownClients {
+  /** What each client's secret must hash to. An empty secret is no secret. */
+  readonly digests: ReadonlyMap<string, Buffer>;
+  /** SHA-256 of headers that were found good, to the client's id. */
+  readonly accepted: Map<string, string>;
+}
 
-/** What each client's secret must hash to. An empty secret is no secret. */
-function digestsOf(clients: Readonly<Record<string, string>>): ReadonlyMap<string, Buffer> {
-  let digests = known.get(clients);
-  if (digests === undefined) {
+const known = new WeakMap<object, KnownClients>();
+const nobody: Buffer = Buffer.alloc(32);
+const maxAccepted = 1_000;
+
+function knownClients(clients: Readonly<Record<string, string>>): KnownClients {
+  let entry = known.get(clients);
+  if (entry === undefined) {
     const usable = Object.entries(clients).filter(([, secret]) => secret !== "");
-    digests = new Map(usable.map(([id, secret]) => [id, digest(secret)]));
-    known.set(clients, digests);
+    const digests = new Map(usable.map(([id, secret]) => [id, hash("sha256", secret, "buffer")]));
+    entry = { digests, accepted: new Map() };
+    known.set(clients, entry);
   }
-  return digests;
+  return entry;
 }
 
 /**
@@ -52,10 +66,6 @@ function digestsOf(clients: Readonly<Record<string, string>>): ReadonlyMap<strin
 export function requirePublicClient(config: ResolvedConfig, clientId: string | undefined): string {
   if (clientId === undefined || !config.tokens.clients.includes(clientId)) throw new SegnoError("invalid_client");
   return clientId;
-}
-
-function digest(text: string): Buffer {
-  return hash("sha256", text, "buffer");
 }
 
 function parseBasic(authorization: string | null): { readonly id: string; readonly secret: string } | undefined {
