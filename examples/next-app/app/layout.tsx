@@ -6,7 +6,7 @@ import { getInitialSession } from "../segno";
 import { Navigation } from "./navigation";
 import { Providers } from "./providers";
 
-export const metadata = { title: "Segno in Next" };
+export const metadata = { title: "Segno in Next", icons: { icon: "data:," } };
 
 export default async function Layout({ children }: { children: ReactNode }) {
   return (

@@ -22,7 +22,7 @@ export function Item({ name, details, removeLabel, onRename, onRemove }: ItemPro
   };
   return (
     <li data-part="item">
-      <b>{name}</b>
+      <b dir="auto">{name}</b>
       <span data-part="note">{details}</span>
       {isEditing && (
         <form

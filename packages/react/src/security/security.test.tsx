@@ -102,6 +102,7 @@ it("steps up when the service asks, then removes what the person wanted to remov
   const dialog = screen.getByRole("dialog", { name: "Confirm that it is you" });
   fireEvent.click(within(dialog).getByRole("button", { name: "Confirm with a mailed code" }));
   await settle();
+  expect(within(dialog).getByRole("status").textContent).toContain("Type the 6 characters");
   fireEvent.change(within(dialog).getByLabelText("Code"), { target: { value: "123456" } });
   fireEvent.click(within(dialog).getByRole("button", { name: "Continue" }));
   await settle();

@@ -21,10 +21,7 @@ export function SessionSection(): ReactNode {
           <Item
             key={id}
             name={deviceName}
-            details={[
-              ...(current ? [messages.thisDevice] : []),
-              fill(messages.lastSeen, { time: when(lastSeenAt) }),
-            ].join(", ")}
+            details={fill(messages.lastSeen, { time: when(lastSeenAt) }) + (current ? `, ${messages.thisDevice}` : "")}
             removeLabel={fill(messages.signOutDevice, { name: deviceName })}
             onRename={(name) => change(() => client.sessions.rename(id, { deviceName: name }))}
             onRemove={() => void (current ? client.signOut() : change(() => client.sessions.revoke(id)))}

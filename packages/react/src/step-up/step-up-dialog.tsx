@@ -1,4 +1,5 @@
 import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
+import { fill } from "../messages/messages.js";
 import { Button, Live, Problem } from "../parts.js";
 import { useSegno } from "../context.js";
 import { CodeForm } from "../sign-in/code-form.js";
@@ -37,7 +38,13 @@ function OpenDialog(): ReactNode {
         {messages.stepUpTitle}
       </h2>
       <p>{messages.stepUpText}</p>
-      <Live>{isAwaiting ? messages.waitingForPasskey : isBusy && messages.sendingEmail}</Live>
+      <Live>
+        {isAwaiting
+          ? messages.waitingForPasskey
+          : isBusy
+            ? messages.sendingEmail
+            : state.status === "awaiting_code" && fill(messages.codeNeeded, { length: String(state.codeLength) })}
+      </Live>
       {state.status === "awaiting_code" ? (
         <CodeForm {...state} onCode={(code) => void submitCode(code)} />
       ) : (
