@@ -1,11 +1,11 @@
 import { type AccessTokenClaims, SegnoError, scopeList } from "@segno/core";
 import type { ResolvedConfig } from "../config.js";
 import type { Db, Engine } from "../engine.js";
-import type { SessionColumns } from "./store.js";
+import type { SessionFacts } from "./store.js";
 
 /** What an access token is for. */
 export interface AccessTokenInput {
-  readonly session: SessionColumns;
+  readonly session: SessionFacts;
   readonly clientId: string;
   readonly audience: string;
   /** Space-separated. */

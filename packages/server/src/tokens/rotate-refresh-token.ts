@@ -10,7 +10,15 @@ import {
   parseRefreshToken,
   sealSuccessor,
 } from "./refresh-token.js";
-import { endFamily, type FamilyRow, findFamily, keepSessionAlive, rotateFamily, type SessionColumns } from "./store.js";
+import {
+  endFamily,
+  type FamilyFacts,
+  type FamilyRow,
+  findFamily,
+  keepSessionAlive,
+  rotateFamily,
+  type SessionFacts,
+} from "./store.js";
 
 export interface RefreshInput {
   readonly refreshToken: string;
@@ -128,8 +136,8 @@ async function judgeOther(engine: Engine, trx: Db, presented: Presented, actor: 
 }
 
 interface Redeemed {
-  readonly family: FamilyRow;
-  readonly session: SessionColumns;
+  readonly family: FamilyFacts;
+  readonly session: SessionFacts;
   readonly successor: string;
 }
 
@@ -162,7 +170,7 @@ async function answer(
   };
 }
 
-function whoOf(actor: Actor, family: FamilyRow): Actor {
+function whoOf(actor: Actor, family: FamilyFacts): Actor {
   return { ...actor, subject: family.user_id, sessionId: family.session_id, clientId: family.client_id };
 }
 

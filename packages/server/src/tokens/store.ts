@@ -5,6 +5,24 @@ import type { Schema } from "../storage/schema.js";
 export type FamilyRow = Schema["segno_refresh_families"];
 export type SessionColumns = Schema["segno_sessions"];
 
+// what a refresh reads back: each column more is a string more to make
+const familyFacts = [
+  "id",
+  "session_id",
+  "user_id",
+  "client_id",
+  "scope",
+  "audience",
+  "dpop_jkt",
+  "generation",
+  "idle_expires_at",
+] as const;
+const sessionFacts = ["id", "user_id", "acr", "amr", "auth_time", "absolute_expires_at"] as const;
+/** What an answer to a refresh is made of. */
+export type FamilyFacts = Pick<FamilyRow, (typeof familyFacts)[number]>;
+/** What an access token says of its session. */
+export type SessionFacts = Pick<SessionColumns, (typeof sessionFacts)[number]>;
+
 /** A family with its session, as one statement saw them. */
 export interface FamilyWithSession {
   readonly family: FamilyRow;
@@ -115,7 +133,7 @@ const rotation = prepared((db, slot: SlotOf<Rotation>) =>
           .where("u.status", "=", "active"),
       ),
     )
-    .returningAll(),
+    .returning(familyFacts),
 );
 
 /**
@@ -124,7 +142,7 @@ const rotation = prepared((db, slot: SlotOf<Rotation>) =>
  * nothing else.
  * @returns the family as it is now; undefined when any of that does not hold (any more)
  */
-export async function rotateFamily(trx: Db, input: Rotation): Promise<FamilyRow | undefined> {
+export async function rotateFamily(trx: Db, input: Rotation): Promise<FamilyFacts | undefined> {
   const [row] = await rotation(trx, input);
   return row;
 }
@@ -149,14 +167,14 @@ const keptAlive = prepared((db, slot: SlotOf<KeepAlive>) =>
     }))
     .where("id", "=", slot("sessionId"))
     .where("revoked_at", "is", null)
-    .returningAll(),
+    .returning(sessionFacts),
 );
 
 /**
  * A session lives at least as long as its refresh family does: what moves one limit moves the other.
  * @returns the session as it is now; undefined when it was revoked
  */
-export async function keepSessionAlive(trx: Db, input: KeepAlive): Promise<SessionColumns | undefined> {
+export async function keepSessionAlive(trx: Db, input: KeepAlive): Promise<SessionFacts | undefined> {
   const [row] = await keptAlive(trx, input);
   return row;
 }
