@@ -11,7 +11,7 @@ export interface MailCapture {
   /** Fits the engine's `email` option. */
   send(message: CapturedMail): Promise<void>;
   readonly messages: readonly CapturedMail[];
-  /** The next message to that address which nobody has taken yet; waits for it up to `timeoutMs` (default 2000). */
+  /** The next message to that address which nobody has taken yet; waits for it up to `timeoutMs` (default 10000). */
   next(to: string, options?: { readonly timeoutMs?: number }): Promise<CapturedMail>;
   /** Like `next`, and reads the code out of it. */
   nextCode(to: string): Promise<string>;
@@ -54,7 +54,7 @@ export function createMailCapture(): MailCapture {
       const timer = setTimeout(() => {
         waiting.delete(look);
         reject(new Error(`No mail to ${to} arrived.`));
-      }, options.timeoutMs ?? 2_000);
+      }, options.timeoutMs ?? 10_000);
       if (!look()) waiting.add(look);
     });
 
