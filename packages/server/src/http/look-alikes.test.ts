@@ -116,6 +116,19 @@ describe("T-037: an origin that only looks like ours", () => {
     expect((await browser.call<{ session: { id: string } }>("/v1/session")).body.session.id).toBe(session.id);
   });
 
+  it("T-048: a link or an image on another site signs nobody out", async () => {
+    const { browser, session } = await test.signInAs("carol@example.com");
+    const cookie = browser.cookies.header(new URL(own)) ?? "";
+    for (const path of ["/v1/sign-out", "/v1/sessions/revoke", `/v1/sessions/${session.id}`, "/oauth2/revoke"]) {
+      for (const method of ["GET", "HEAD"]) {
+        const headers = { cookie, "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" };
+        const response = await test.fetch(`/api/auth${path}`, { method, headers });
+        expect([response.status, response.headers.getSetCookie()], path).toEqual([405, []]);
+      }
+    }
+    expect((await browser.call<{ session: { id: string } }>("/v1/session")).body.session.id).toBe(session.id);
+  });
+
   it("reads nothing: neither a preflight nor an answer names it", async () => {
     const { browser } = await test.signInAs("bob@example.com");
     const cookie = browser.cookies.header(new URL(own)) ?? "";

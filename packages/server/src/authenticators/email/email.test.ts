@@ -231,7 +231,7 @@ describe("email sign-in", () => {
 });
 
 describe("email link", () => {
-  it("T-106: five prefetches by GET and HEAD change nothing, then the button signs in", async () => {
+  it("T-049, T-050, T-106: five prefetches by GET and HEAD change nothing, then the button signs in", async () => {
     const site = await open();
     const { browser, message } = await start(site, "ada@example.com", undefined, { returnTo: "/orders?id=1#top" });
     const token = tokenOf(message?.text);
@@ -243,6 +243,7 @@ describe("email link", () => {
       expect(page.headers.getSetCookie()).toEqual([]);
       expect(page.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
       expect(page.headers.get("cache-control")).toBe("no-store");
+      expect(page.headers.get("referrer-policy")).toBe("same-origin");
       const html = await page.text();
       if (method === "GET") {
         expect(html).toContain('<form method="post"');
