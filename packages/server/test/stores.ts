@@ -37,7 +37,7 @@ export const testDatabases: readonly TestDatabaseKind[] = [
   { name: "postgres", skipped: noServer, create: () => postgresSchema(10) },
   { name: "postgres, pool of one", skipped: noServer, create: () => postgresSchema(1) },
 ];
-if (noServer !== undefined && process.env.VITEST === "true") console.info(`PostgreSQL store tests ${noServer}`);
+if (noServer !== undefined && process.env.VITEST === "true") console.warn(`PostgreSQL store tests ${noServer}`);
 
 async function sqliteFile(): Promise<TestDatabase> {
   const folder = mkdtempSync(join(tmpdir(), "segno-store-"));
