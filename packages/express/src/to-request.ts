@@ -109,9 +109,14 @@ function readBody(req: IncomingMessage, maxBytes: number): Promise<Uint8Array<Ar
         reject(new SegnoError("payload_too_large"));
       }
     });
-    req.once("end", () => resolve(Buffer.concat(chunks)));
-    req.once("error", () => reject(new ClientGone()));
-    req.once("close", () => reject(new ClientGone()));
+    const gone = () => reject(new ClientGone());
+    req.once("end", () => {
+      // every request closes after its end: only one that did not end was given up
+      req.off("close", gone);
+      resolve(Buffer.concat(chunks));
+    });
+    req.once("error", gone);
+    req.once("close", gone);
   });
 }
 
