@@ -20,6 +20,7 @@ import {
 } from "./http/index.js";
 import { createKeyring, type Keyring } from "./keys/index.js";
 import { createMailQueue } from "./mail/index.js";
+import { hasAccount } from "./users/index.js";
 import type { ResolvedOptions } from "./resolve-config.js";
 import { createIdSource } from "./runtime.js";
 import { createSecrets } from "./secrets.js";
@@ -58,7 +59,10 @@ async function composeOn(resolved: ResolvedOptions, store: Engine["store"]): Pro
   const secrets = createSecrets(config.secrets, random);
   const base = { config, clock, random, newId, store, secrets, log };
   const events = createEventLog(base, { source: config.issuer });
-  const mail = createMailQueue(base, resolved.transport);
+  const mail = createMailQueue(
+    { ...base, hasAccount: (email) => hasAccount(engine, store.db, email) },
+    resolved.transport,
+  );
   const keyring = createKeyring({ ...base, events });
   const limiter = createRateLimiter({ db: store.db, clock, isOn: config.rateLimit });
   const engine: Engine = { ...base, fetch: resolved.fetch, events, mail, signer: keyring, limiter };

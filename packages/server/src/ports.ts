@@ -150,7 +150,11 @@ export interface MailTransport {
   send(message: MailMessage): Promise<void>;
 }
 export interface MailQueue {
-  /** Seals the message into the queue through `trx`; it is sent after commit, and again after a crash. */
-  enqueue(trx: Db, message: MailMessage): Promise<void>;
+  /**
+   * Seals the message into the queue through `trx`; it is sent after commit, and again after a crash.
+   * `otherwise` goes out instead when nobody at the address has an account. That is looked up when the mail leaves: a
+   * request that looked would take longer for an address it finds.
+   */
+  enqueue(trx: Db, message: MailMessage, otherwise?: MailMessage): Promise<void>;
   nudge(): void;
 }

@@ -24,7 +24,8 @@ async function open(transport: MailTransport, source = sqlite(":memory:"), sendT
   const store = await source.open();
   stores.push(store);
   const secrets = createSecrets([{ version: 1, value: "0123456789abcdefghijklmnopqrstuvwxyz" }], random);
-  const parts = { clock, newId: createIdSource(clock, random), store, secrets, log: silentLogger };
+  const hasAccount = async (email: string) => email.startsWith("known");
+  const parts = { clock, newId: createIdSource(clock, random), store, secrets, log: silentLogger, hasAccount };
   return { clock, store, parts, queue: createMailQueue(parts, transport, sendTimeoutMs) };
 }
 
@@ -39,6 +40,20 @@ describe("mail queue", () => {
     expect(await queue.drain()).toBe(2);
     expect(await queue.drain()).toBe(0);
     expect(box.messages().map(({ to }) => to)).toEqual(["a@example.com", "b@example.com"]);
+  });
+  it("T-115: chooses between two messages when it sends, by whether there is an account", async () => {
+    const box = developmentMailbox();
+    const { queue, store } = await open(box);
+    const otherwise = (to: string) => ({ ...message(to), subject: "otherwise" });
+    await store.transaction(async (trx) => {
+      for (const to of ["known@example.com", "nobody@example.com"])
+        await queue.enqueue(trx, message(to), otherwise(to));
+    });
+    await queue.drain();
+    expect(box.messages().map(({ to, subject }) => [to, subject === "otherwise"])).toEqual([
+      ["known@example.com", false],
+      ["nobody@example.com", true],
+    ]);
   });
   it("sends nothing of a transaction that rolled back", async () => {
     const box = developmentMailbox();

@@ -10,7 +10,16 @@ const maxAttempts = 12;
 const lanes = 4;
 const pollMs = 5_000;
 
-export type MailQueueParts = Pick<Engine, "clock" | "newId" | "store" | "secrets" | "log">;
+export interface MailQueueParts extends Pick<Engine, "clock" | "newId" | "store" | "secrets" | "log"> {
+  /** Whether somebody at this address has an account. */
+  readonly hasAccount: (email: string) => Promise<boolean>;
+}
+
+/** What is sealed in a row. */
+interface QueuedMail {
+  readonly message: MailMessage;
+  readonly otherwise?: MailMessage;
+}
 
 /** The queue and its sender. */
 export interface MailSender extends MailQueue {
@@ -69,10 +78,10 @@ export function createMailQueue(parts: MailQueueParts, transport: MailTransport,
   };
 
   return {
-    enqueue: async (trx, message) => {
+    enqueue: async (trx, message, otherwise) => {
       const id = parts.newId();
       const nowMs = parts.clock.nowMs();
-      const sealed = parts.secrets.seal(purpose, new TextEncoder().encode(JSON.stringify(message)), id);
+      const sealed = parts.secrets.seal(purpose, new TextEncoder().encode(JSON.stringify({ message, otherwise })), id);
       await insertMail(trx, { id, sealed, created_at: nowMs, attempts: 0, next_attempt_at: nowMs, locked_until: 0 });
     },
     nudge: () => outside(() => void setImmediate(background)),
@@ -103,7 +112,8 @@ async function sendNext(parts: Sender): Promise<"sent" | "failed" | "empty"> {
   if (row === undefined) return "empty";
   try {
     const plain = new TextDecoder().decode(parts.secrets.open(purpose, row.sealed, row.id));
-    await within(parts.sendTimeoutMs, parts.transport.send(JSON.parse(plain) as MailMessage));
+    const message = await chooseMessage(parts, JSON.parse(plain) as QueuedMail);
+    await within(parts.sendTimeoutMs, parts.transport.send(message));
   } catch (error) {
     const isLast = row.attempts >= maxAttempts;
     parts.log.warn(isLast ? "mail given up" : "mail not sent", {
@@ -117,6 +127,11 @@ async function sendNext(parts: Sender): Promise<"sent" | "failed" | "empty"> {
   }
   await deleteMail(parts.store.db, row.id);
   return "sent";
+}
+
+async function chooseMessage(parts: MailQueueParts, { message, otherwise }: QueuedMail): Promise<MailMessage> {
+  if (otherwise === undefined || (await parts.hasAccount(message.to))) return message;
+  return otherwise;
 }
 
 /** A mail server that never answers is one that failed. Real time: it guards this process, not the message. */

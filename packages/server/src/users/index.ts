@@ -5,7 +5,7 @@ export { displayNameSchema } from "./display-name.js";
 export { normalizeEmail } from "./normalize-email.js";
 export { presentAccount, presentUser, type User } from "./present-user.js";
 export { type ProvenEmail, type ProveEmailInput, proveEmail } from "./prove-email.js";
-export { findUserByEmail, hasUnprovenClaimant, readUser, verifiedEmailOf } from "./read-user.js";
+export { findUserByEmail, hasAccount, readUser, verifiedEmailOf } from "./read-user.js";
 export { resumeUser } from "./resume-user.js";
 export { suspendUser } from "./suspend-user.js";
 export { userSchema } from "./user-schema.js";

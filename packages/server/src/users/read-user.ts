@@ -17,7 +17,9 @@ export async function verifiedEmailOf(_engine: Engine, db: Db, userId: string): 
   return identifiers.find((identifier) => identifier.verified_at !== null)?.value;
 }
 
-/** Whether an account that proved nothing yet claims this address: its mailbox owner may take it over. */
-export async function hasUnprovenClaimant(_engine: Engine, db: Db, email: string): Promise<boolean> {
-  return (await selectUnprovenClaimant(db, email)) !== undefined;
+/** Whether the owner of this mailbox has an account, or may take over one that claims the address. Asks both either way. */
+export async function hasAccount(_engine: Engine, db: Db, email: string): Promise<boolean> {
+  const owner = await selectVerifiedOwner(db, email);
+  const claimant = await selectUnprovenClaimant(db, email);
+  return owner !== undefined || claimant !== undefined;
 }

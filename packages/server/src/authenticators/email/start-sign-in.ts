@@ -1,7 +1,7 @@
 import { attemptSeconds, hashSecret, startAttempt } from "../../attempts/index.js";
 import type { Engine } from "../../engine.js";
 import { invalidFields, type RouteContext, safeReturnPath } from "../../http/index.js";
-import { findUserByEmail, hasUnprovenClaimant, normalizeEmail } from "../../users/index.js";
+import { normalizeEmail } from "../../users/index.js";
 import { limitByAddress, limitByAll, limitByIp } from "../limits.js";
 import { pickLocale } from "./locale.js";
 import { noAccountMail, signInMail } from "./mails.js";
@@ -24,7 +24,7 @@ export interface EmailChallenge {
 
 /**
  * Opens an attempt for an address and puts one mail with link and code into the queue. Known, unknown, suspended and
- * refused addresses take the same statements and get the same answer (T-115); the mail leaves after the answer.
+ * refused addresses take the same statements and get the same answer (T-115): nobody looks who it is before the mail leaves.
  * @throws SegnoError `invalid_input`, `rate_limited`
  */
 export async function startEmailSignIn(
@@ -52,14 +52,9 @@ export async function startEmailSignIn(
       linkHash: hashSecret(linkToken),
       data: { returnTo, displayName: input.displayName ?? null },
     });
-    const owner = await findUserByEmail(engine, trx, email);
-    const isClaimed = await hasUnprovenClaimant(engine, trx, email);
-    const canSignIn = engine.config.signIn.signUp || owner !== undefined || isClaimed;
     const to = { to: email, locale };
-    await engine.mail.enqueue(
-      trx,
-      canSignIn ? signInMail(engine, { ...to, linkToken, code }) : noAccountMail(engine, to),
-    );
+    const otherwise = engine.config.signIn.signUp ? undefined : noAccountMail(engine, to);
+    await engine.mail.enqueue(trx, signInMail(engine, { ...to, linkToken, code }), otherwise);
     await engine.events.append(trx, "email.challenge_sent", context.actor, { purpose: "sign_in", attemptId: id });
   });
   engine.mail.nudge();
