@@ -2,6 +2,7 @@ import { SegnoError } from "@segno/core";
 import * as v from "valibot";
 import type { Engine } from "../engine.js";
 import { defineRoute, type Route, type RouteContext } from "../http/route.js";
+import { userSchema } from "../users/index.js";
 import { maxDeviceNameLength } from "./device-name.js";
 import { presentSession } from "./present-session.js";
 import { readCurrentSession } from "./read-current-session.js";
@@ -29,7 +30,7 @@ function readCurrent(engine: Engine): Route {
     answers: {
       200: {
         description: "Also for an anonymous caller.",
-        schema: v.object({ session: v.nullable(sessionView), user: v.nullable(v.unknown()) }),
+        schema: v.object({ session: v.nullable(sessionView), user: v.nullable(userSchema) }),
       },
     },
     handle: async ({ auth, cookies }) => {
