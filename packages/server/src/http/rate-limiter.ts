@@ -4,15 +4,23 @@ import type { Db, RateLimiter, RateRule } from "../engine.js";
 
 /** A rule whose permits may be taken several at a time and used from memory for a second: for frequent, cheap reads. */
 export interface LeasedRule extends RateRule {
-  /** How many permits one statement takes. They count as used at once, so the limit is never exceeded by more than this. */
+  /** How many permits one statement takes while the bucket is at most half full. They count as used at once. */
   readonly leaseSize?: number;
 }
 
+/** How long after it was taken a permit may be used. */
 const leaseMs = 1_000;
 /** Buckets remembered at most, leased and refused each. */
 const maxRemembered = 10_000;
-/** Room for rounding: half a millisecond. */
-const slackMs = 0.5;
+/** A permit costs whole 1024ths of a millisecond: sums of such times are exact in a double, so nothing creeps. */
+const grainMs = 1 / 1_024;
+
+/** Permits taken and not yet used. They may be used from when the last was taken until the first is too old. */
+interface Lease {
+  left: number;
+  fromMs: number;
+  untilMs: number;
+}
 
 /**
  * Exact limits in the store, as GCRA: one row a bucket, holding the time at which it would be empty again. A take is
@@ -20,24 +28,35 @@ const slackMs = 0.5;
  *
  * A refusal holds until a known moment, because nobody gives permits back: until then this process refuses without
  * asking the store again, so that a flood costs nothing.
+ *
+ * Permits used up to a second after they were taken stay under the declared curve too, burst = limit and rate = limit a
+ * window, because buckets with leases are full a second's worth of permits early (docs/decisions/010).
  */
 export function createRateLimiter(parts: {
   readonly db: Db;
   readonly clock: Clock;
   readonly isOn: boolean;
 }): RateLimiter {
-  const leases = new Map<string, { left: number; untilMs: number }>();
+  const leases = new Map<string, Lease>();
   const refusedUntilMs = new Map<string, number>();
 
-  const takeLeased = (bucket: string): boolean => {
+  const takeLeased = (bucket: string, nowMs: number): boolean => {
     const lease = leases.get(bucket);
-    if (lease === undefined || lease.left === 0 || parts.clock.nowMs() >= lease.untilMs) return false;
+    if (lease === undefined || lease.left === 0 || nowMs < lease.fromMs || nowMs >= lease.untilMs) return false;
     lease.left -= 1;
     return true;
   };
-  const keepLease = (bucket: string, left: number): void => {
+  const keepLease = (bucket: string, left: number, takenAtMs: number): void => {
+    const untilMs = takenAtMs + leaseMs;
+    const lease = leases.get(bucket);
+    if (lease !== undefined && lease.left > 0 && takenAtMs < lease.untilMs && lease.fromMs < untilMs) {
+      lease.left += left;
+      lease.fromMs = Math.max(lease.fromMs, takenAtMs);
+      lease.untilMs = Math.min(lease.untilMs, untilMs);
+      return;
+    }
     forgetOldest(leases);
-    leases.set(bucket, { left, untilMs: parts.clock.nowMs() + leaseMs });
+    leases.set(bucket, { left, fromMs: takenAtMs, untilMs });
   };
   /** How long the bucket is known to stay full. A clock that was set back by more than a window is asked again. */
   const knownWaitMs = (rule: RateRule, bucket: string, nowMs: number): number => {
@@ -55,14 +74,15 @@ export function createRateLimiter(parts: {
       const bucket = `${rule.name}:${key}`;
       const nowMs = parts.clock.nowMs();
       const size = rule.leaseSize ?? 1;
-      if (size > 1 && takeLeased(bucket)) return;
+      if (size > 1 && takeLeased(bucket, nowMs)) return;
       const known = knownWaitMs(rule, bucket, nowMs);
       if (known > 0) throw refusal(rule, known);
-      if (size > 1) {
-        if (await takeFromStore(parts.db, bucket, { rule, nowMs, permits: size })) return keepLease(bucket, size - 1);
+      const take = { bucket, nowMs, ...shapeOf(rule) };
+      if (size > 1 && (await takeFromStore(parts.db, { ...take, permits: size, fullMs: take.spanMs / 2 }))) {
+        return keepLease(bucket, size - 1, nowMs);
       }
-      if (await takeFromStore(parts.db, bucket, { rule, nowMs, permits: 1 })) return;
-      const waitMs = await readWaitMs(parts.db, bucket, { rule, nowMs });
+      if (await takeFromStore(parts.db, { ...take, permits: 1 })) return;
+      const waitMs = await readWaitMs(parts.db, take);
       if (waitMs > 0) {
         forgetOldest(refusedUntilMs);
         refusedUntilMs.set(bucket, nowMs + waitMs);
@@ -84,30 +104,37 @@ function refusal(rule: RateRule, waitMs: number): SegnoError {
   });
 }
 
-interface Take {
-  readonly rule: RateRule;
-  readonly nowMs: number;
-  readonly permits: number;
+/** What a permit costs, how far ahead of now the bucket may be filled, and how far without leases. */
+function shapeOf(rule: LeasedRule): { readonly costMs: number; readonly fullMs: number; readonly spanMs: number } {
+  const costMs = Math.ceil((rule.windowSeconds * 1_000) / rule.limit / grainMs) * grainMs;
+  const spanMs = costMs * rule.limit;
+  return { costMs, spanMs, fullMs: (rule.leaseSize ?? 1) > 1 ? spanMs - leaseMs : spanMs };
 }
 
-async function takeFromStore(db: Db, bucket: string, { rule, nowMs, permits }: Take): Promise<boolean> {
-  const windowMs = rule.windowSeconds * 1_000;
-  const costMs = (windowMs / rule.limit) * permits;
-  if (costMs > windowMs) return false;
+interface Take {
+  readonly bucket: string;
+  readonly nowMs: number;
+  readonly costMs: number;
+  readonly fullMs: number;
+}
+
+async function takeFromStore(db: Db, take: Take & { readonly permits: number }): Promise<boolean> {
+  const { bucket, nowMs, fullMs } = take;
+  const costMs = take.costMs * take.permits;
+  if (costMs > fullMs) return false;
   const now = sql<number>`cast(${nowMs} as double precision)`;
   const cost = sql<number>`cast(${costMs} as double precision)`;
   const next = sql<number>`(case when segno_rate_limits.tat > ${now} then segno_rate_limits.tat else ${now} end) + ${cost}`;
   const { rows } = await sql`
     insert into segno_rate_limits (key, tat, expires_at) values (${bucket}, ${now} + ${cost}, ${now} + ${cost})
     on conflict (key) do update set tat = ${next}, expires_at = ${next}
-    where ${next} <= cast(${nowMs + windowMs + slackMs} as double precision)
+    where ${next} <= cast(${nowMs + fullMs} as double precision)
     returning tat`.execute(db);
   return rows.length > 0;
 }
 
-/** Until a permit is free, to within the room for rounding. */
-async function readWaitMs(db: Db, bucket: string, { rule, nowMs }: Omit<Take, "permits">): Promise<number> {
-  const windowMs = rule.windowSeconds * 1_000;
+/** Until a permit is free. */
+async function readWaitMs(db: Db, { bucket, nowMs, costMs, fullMs }: Take): Promise<number> {
   const row = await db.selectFrom("segno_rate_limits").select("tat").where("key", "=", bucket).executeTakeFirst();
-  return (row?.tat ?? nowMs) + windowMs / rule.limit - nowMs - windowMs - slackMs;
+  return (row?.tat ?? nowMs) + costMs - nowMs - fullMs;
 }
