@@ -10,6 +10,7 @@ export const packageArrows = {
   next: ["@segno/core", "@segno/react", "next", "react"],
   server: ["@segno/core", "kysely", "@simplewebauthn/server", "valibot", "@valibot/to-json-schema"],
   testing: ["@segno/core", "@segno/client", "@segno/server", "msw"],
+  cli: ["@segno/server"],
 };
 
 /** Packages that run in a browser or at the edge: no Node built-ins, except in the files named. */
@@ -33,5 +34,6 @@ export const compositionRoot = [
   "resolve-config.ts",
   "api.ts",
   "authenticate.ts",
+  "inspect.ts",
   "index.ts",
 ];

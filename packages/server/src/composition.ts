@@ -42,18 +42,24 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+export interface ComposeOptions {
+  /** Whether mail is sent, events are delivered, and keys and tables are looked after. Default true. */
+  readonly background?: boolean;
+}
+
 /** Opens the store and puts the domains together: the only place that knows all of them. */
-export async function compose(resolved: ResolvedOptions): Promise<Running> {
-  const store = await resolved.source.open({ clock: resolved.clock });
+export async function compose(resolved: ResolvedOptions, options: ComposeOptions = {}): Promise<Running> {
+  const { clock, config } = resolved;
+  const store = await resolved.source.open({ clock, migrations: config.migrations });
   try {
-    return await composeOn(resolved, store);
+    return await composeOn(resolved, store, options.background ?? true);
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-async function composeOn(resolved: ResolvedOptions, store: Engine["store"]): Promise<Running> {
+async function composeOn(resolved: ResolvedOptions, store: Engine["store"], hasBackground: boolean): Promise<Running> {
   const { config, clock, random, log } = resolved;
   const newId = createIdSource(clock, random);
   const secrets = createSecrets(config.secrets, random);
@@ -79,10 +85,12 @@ async function composeOn(resolved: ResolvedOptions, store: Engine["store"]): Pro
   const { hooks } = resolved;
   const exchange = createExchange({ config, clock, random, newId, log, limiter, hooks, routes, authenticate });
   const background = createBackground(dutiesOf(engine), log);
-  keyring.start();
-  events.start();
-  mail.start();
-  background.start();
+  if (hasBackground) {
+    keyring.start();
+    events.start();
+    mail.start();
+    background.start();
+  }
   return {
     engine,
     events,

@@ -14,6 +14,11 @@ export interface SegnoOptions {
   readonly secret?: string;
   /** A file path or `file:` URL (SQLite), a `postgres://` URL, or a source such as `postgres(pool)`. Else `SEGNO_DATABASE_URL`, else `./.segno/segno.db`. */
   readonly database?: string | StoreSource;
+  /**
+   * `auto` applies missing migrations at start. `check` refuses to start while one is missing: `segno migrate apply`
+   * applies them, by an account that may change the schema. Default `auto`. Else `SEGNO_MIGRATIONS`.
+   */
+  readonly migrations?: "auto" | "check";
   /** Which ways to sign in exist. Default: passkey, emailLink and emailCode all true. */
   readonly signIn?: SignInOptions;
   /** How mail leaves. Development default: the built-in mailbox. */
@@ -127,6 +132,7 @@ export interface ResolvedConfig {
   readonly secrets: readonly { readonly version: number; readonly value: string }[];
   readonly clientIp: ClientIpOptions | undefined;
   readonly rateLimit: boolean;
+  readonly migrations: "auto" | "check";
   readonly progressiveDetails: readonly "displayName"[];
   readonly signIn: {
     readonly passkey:

@@ -17,8 +17,24 @@ export {
   type NodemailerTransporter,
   nodemailerTransport,
 } from "./mail/index.js";
+export type {
+  InspectedClient,
+  InspectedConfiguration,
+  InspectedStore,
+  InspectSample,
+  SegnoInspection,
+} from "./inspect.js";
+export type { KeyHealth, KeyringHealth } from "./keys/index.js";
 export { silentLogger } from "./runtime.js";
-export { createSegno, type Segno } from "./segno.js";
+export type { SegnoSchema } from "./schema.js";
+export { createSegno, type ReadyOptions, type Segno } from "./segno.js";
 export type { SessionView } from "./sessions/index.js";
-export type { StoreContext, StoreSource } from "./storage/index.js";
+export type {
+  MigrationStatus,
+  MigrationStep,
+  SchemaAccess,
+  SchemaStatus,
+  StoreContext,
+  StoreSource,
+} from "./storage/index.js";
 export type { User } from "./users/index.js";

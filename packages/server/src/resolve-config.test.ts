@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SegnoOptions } from "./config.js";
 import { loadDevelopmentSecret } from "./development-secret.js";
 import { developmentMailbox } from "./mail/index.js";
-import { describeFaults, resolveOptions } from "./resolve-config.js";
+import { configurationError, resolveOptions } from "./resolve-config.js";
 
 const secret = "1:a-secret-0123456789-abcdefghijklmnopq";
 const email = { send: async () => {} };
@@ -66,7 +66,7 @@ describe("production", () => {
       "secret",
       "database",
     ]);
-    const message = describeFaults(faults);
+    const message = configurationError(faults).message;
     expect(message).toMatch(/^Segno cannot start: 6 faults in its configuration\.\n {2}- baseUrl: must be https/);
   });
 

@@ -32,6 +32,7 @@ const knownOptions = new Set<string>([
   "issuer",
   "secret",
   "database",
+  "migrations",
   "signIn",
   "email",
   "trustedOrigins",
@@ -100,6 +101,7 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
     secrets: readSecrets(options.secret ?? env("SEGNO_SECRET"), production, faults),
     clientIp,
     rateLimit: options.rateLimit ?? true,
+    migrations: readMigrations(options.migrations ?? env("SEGNO_MIGRATIONS"), faults),
     progressiveDetails: options.progressiveDetails ?? ["displayName"],
     signIn,
     ...readDurations(options, issuer, env("SEGNO_INTROSPECTION_CLIENTS"), faults),
@@ -118,10 +120,11 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
   };
 }
 
-/** One message with every fault, for whoever starts the process. */
-export function describeFaults(faults: readonly string[]): string {
+/** One message with every fault, for whoever starts the process, and the faults one by one for tools. */
+export function configurationError(faults: readonly string[]): TypeError & { readonly faults: readonly string[] } {
   const count = faults.length === 1 ? "1 fault" : `${faults.length} faults`;
-  return `Segno cannot start: ${count} in its configuration.\n${faults.map((fault) => `  - ${fault}`).join("\n")}`;
+  const lines = faults.map((fault) => `  - ${fault}`).join("\n");
+  return Object.assign(new TypeError(`Segno cannot start: ${count} in its configuration.\n${lines}`), { faults });
 }
 
 export function isLoopback(hostname: string): boolean {
@@ -303,6 +306,12 @@ function introspectionClientsOf(text: string | undefined, faults: string[]): Rea
     return [entry.slice(0, Math.max(0, colon)), entry.slice(colon + 1)] as const;
   });
   return Object.fromEntries(entries);
+}
+
+function readMigrations(wish: string | undefined, faults: string[]): "auto" | "check" {
+  if (wish === undefined || wish === "auto") return "auto";
+  if (wish !== "check") faults.push('migrations: must be "auto" or "check"');
+  return "check";
 }
 
 const developmentDatabase = "./.segno/segno.db";

@@ -13,7 +13,9 @@ import type { SegnoOptions } from "./config.js";
 import type { EventListener } from "./events/index.js";
 import { type HealthReport, type IncomingWithBody, incomingOf, pathOf, toResponse } from "./http/index.js";
 import type { DevelopmentMailbox } from "./mail/index.js";
-import { describeFaults, resolveOptions } from "./resolve-config.js";
+import { type InspectSample, inspect, type SegnoInspection } from "./inspect.js";
+import { configurationError, resolveOptions } from "./resolve-config.js";
+import { type SegnoSchema, schemaOf } from "./schema.js";
 import { toSegnoError } from "./storage/index.js";
 import { unavailable } from "./unavailable.js";
 
@@ -32,12 +34,29 @@ export interface Segno extends SegnoEngine {
   readonly mailbox: DevelopmentMailbox | undefined;
   readonly origin: string;
   readonly clock: Clock;
-  /** Opens the store and brings its schema up to date; also done by the first request. @throws SegnoError `store_unavailable` */
-  ready(): Promise<void>;
+  /** The schema of the store, without starting the engine: what `segno migrate` calls. */
+  readonly schema: SegnoSchema;
+  /**
+   * Opens the store and brings its schema up to date; also done by the first request.
+   * @throws SegnoError `store_unavailable`
+   * @throws TypeError when it runs with background work already, and was to run without
+   */
+  ready(options?: ReadyOptions): Promise<void>;
+  /** Looks at the configuration, the store and the keys, and changes nothing: what `segno doctor` calls. Needs no start. */
+  inspect(sample?: InspectSample): Promise<SegnoInspection>;
   /** Whether requests can be served: the store answers and a key can sign. The body of `GET /health/ready`. */
   health(): Promise<HealthReport>;
   /** Stops background work, waits for what is under way and closes the store. */
   close(): Promise<void>;
+}
+
+/** How an engine starts. */
+export interface ReadyOptions {
+  /**
+   * Default true. False for a tool that borrows the configuration of a running service: verbs work, but this process sends
+   * no mail, delivers no event and rotates no key by itself. What a verb announces waits for a process of the service.
+   */
+  readonly background?: boolean;
 }
 
 /**
@@ -52,7 +71,7 @@ export interface Segno extends SegnoEngine {
  */
 export function createSegno(options: SegnoOptions = {}): Segno {
   const resolved = resolveOptions(options, process.env);
-  const fault = resolved.faults.length === 0 ? undefined : new TypeError(describeFaults(resolved.faults));
+  const fault = resolved.faults.length === 0 ? undefined : configurationError(resolved.faults);
   const isBuilding = process.env.NEXT_PHASE === "phase-production-build";
   if (fault !== undefined && !isBuilding) throw fault;
   const { config, clock, log } = resolved;
@@ -61,9 +80,10 @@ export function createSegno(options: SegnoOptions = {}): Segno {
   let starting: Promise<Running> | undefined;
   let closing: Promise<void> | undefined;
 
+  let hasBackground = true;
   const start = async (): Promise<Running> => {
     if (fault !== undefined) throw fault;
-    const composed = await compose(resolved);
+    const composed = await compose(resolved, { background: hasBackground });
     for (const subscription of subscriptions) subscription.connect(composed);
     running = composed;
     return composed;
@@ -113,9 +133,13 @@ export function createSegno(options: SegnoOptions = {}): Segno {
         subscription.disconnect();
       };
     },
-    async ready() {
+    schema: schemaOf(resolved),
+    async ready({ background = true } = {}) {
+      if (starting === undefined) hasBackground = background;
+      else if (hasBackground && !background) throw new TypeError("This engine was started with its background work.");
       await run();
     },
+    inspect: (sample) => inspect(resolved, sample),
     health: async () => (await run()).health(),
     close() {
       closing ??= stop();

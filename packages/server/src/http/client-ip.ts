@@ -75,3 +75,12 @@ function walk(headers: HeaderSource, peer: Peer | undefined, proxies: readonly I
   }
   return { bucket: bucketOf(client), isFromTrustedProxy: true };
 }
+
+/** Whose address one request would be counted by, for whoever checks a configuration. */
+export function clientIpOf(
+  options: ClientIpOptions | undefined,
+  headers: HeaderSource,
+  remoteAddress: string,
+): ClientIp {
+  return createClientIpResolver(options)(headers, { remoteAddress });
+}

@@ -1,5 +1,5 @@
 /** What other folders may use of the HTTP layer. */
-export type { ClientIpResolver } from "./client-ip.js";
+export { type ClientIpResolver, clientIpOf } from "./client-ip.js";
 export { ambiguous, cookieNames, readCookie } from "./cookies.js";
 export { errorParts } from "./error-response.js";
 export { createExchange, createHandler, type Exchange, type Handler } from "./handler.js";

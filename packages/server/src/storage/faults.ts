@@ -17,6 +17,12 @@ export function isUniqueViolation(error: unknown): boolean {
   return typeof message === "string" && message.includes("UNIQUE constraint failed");
 }
 
+/** True when a statement failed because there is no such table (PostgreSQL: undefined_table). */
+export function isMissingTable(error: unknown): boolean {
+  const { code, message } = asFault(error);
+  return code === "42P01" || (typeof message === "string" && message.startsWith("no such table"));
+}
+
 /** Serialization failure or deadlock: the same transaction may well pass when run again. */
 export function isRetryable(error: unknown): boolean {
   const { code } = asFault(error);

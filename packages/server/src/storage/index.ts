@@ -4,6 +4,13 @@ export { rememberOnce } from "./once.js";
 export { postgresUrl } from "./postgres.js";
 export { prepared, type SlotOf } from "./prepared.js";
 export type { Schema } from "./schema.js";
-export type { StoreContext, StoreSource } from "./source.js";
+export type {
+  MigrationStatus,
+  MigrationStep,
+  SchemaAccess,
+  SchemaStatus,
+  StoreContext,
+  StoreSource,
+} from "./source.js";
 export { sqlite } from "./sqlite.js";
 export { sweepExpired } from "./sweep.js";

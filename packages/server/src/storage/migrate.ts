@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { SegnoError } from "@segno/core";
 import { sql } from "kysely";
 import type { Db } from "../engine.js";
-import { isRetryable, isUniqueViolation } from "./faults.js";
+import { isMissingTable, isRetryable, isUniqueViolation } from "./faults.js";
+import type { MigrationStatus, MigrationStep, SchemaStatus } from "./source.js";
 
 /** One forward step, as data: statements per dialect, run in one transaction. */
 export interface Migration {
@@ -15,21 +16,57 @@ export interface Migration {
 export interface MigrateOptions {
   readonly dialect: "sqlite" | "postgres";
   readonly nowMs: number;
+  /** Called before each statement. */
+  readonly onStep?: ((step: MigrationStep) => void) | undefined;
 }
 
 /**
  * Applies what is missing. Safe when several processes start at once: on SQLite the write lock, on PostgreSQL a
- * locked row (number 0) lets one of them work while the others wait and then find nothing to do.
+ * locked row (number 0) lets one of them work while the others wait and then find nothing to do. One transaction holds
+ * all of it: a process that dies leaves the schema as it was.
  * @throws SegnoError `store_unavailable` when an applied migration differs from ours or is newer than ours
  */
 export async function migrate(db: Db, migrations: readonly Migration[], options: MigrateOptions): Promise<void> {
-  await createMigrationTable(db, options.dialect);
-  if (missingOf(await appliedOf(db), migrations, options.dialect).length === 0) return;
+  const { dialect } = options;
+  // a database that was set up by newer code is left alone altogether
+  if (missingOf(await readSchema(db, migrations, dialect)).length === 0) return;
+  await createMigrationTable(db, dialect);
   await db.transaction().execute(async (trx) => {
-    if (options.dialect === "postgres") await lock(trx);
-    for (const migration of missingOf(await appliedOf(trx), migrations, options.dialect))
-      await apply(trx, migration, options);
+    if (dialect === "postgres") await lock(trx);
+    const missing = new Set(missingOf(await readSchema(trx, migrations, dialect)).map(({ number }) => number));
+    for (const migration of migrations) if (missing.has(migration.number)) await apply(trx, migration, options);
   });
+}
+
+/**
+ * Changes nothing: for a process that may not change the schema, or must not.
+ * @throws SegnoError `store_unavailable` when the schema is not the one this version needs
+ */
+export async function requireSchema(
+  db: Db,
+  migrations: readonly Migration[],
+  dialect: MigrateOptions["dialect"],
+): Promise<void> {
+  const missing = missingOf(await readSchema(db, migrations, dialect));
+  if (missing.length > 0) {
+    throw refusal('Migrations are missing, and this process does not apply them. Run "segno migrate apply".', {
+      number: missing[0]?.number ?? 0,
+    });
+  }
+}
+
+/** What is applied, what is missing, and what does not fit. Reads only; an empty database has everything missing. */
+export async function readSchema(
+  db: Db,
+  migrations: readonly Migration[],
+  dialect: MigrateOptions["dialect"],
+): Promise<SchemaStatus> {
+  return statusOf(await appliedOf(db), migrations, dialect);
+}
+
+/** The status of a database that is not there yet. */
+export function emptySchema(migrations: readonly Migration[], dialect: MigrateOptions["dialect"]): SchemaStatus {
+  return statusOf([], migrations, dialect);
 }
 
 /** SHA-256 over the statements of one dialect, base64url. */
@@ -63,45 +100,69 @@ async function lock(trx: Db): Promise<void> {
   await sql`select number from segno_migrations where number = 0 for update`.execute(trx);
 }
 
-type Applied = ReadonlyMap<number, string>;
-
-async function appliedOf(db: Db): Promise<Applied> {
-  const rows = await db.selectFrom("segno_migrations").select(["number", "checksum"]).where("number", ">", 0).execute();
-  return new Map(rows.map((row) => [row.number, row.checksum]));
+interface AppliedRow {
+  readonly number: number;
+  readonly name: string;
+  readonly checksum: string;
+  readonly applied_at: number;
 }
 
-function missingOf(
-  applied: Applied,
-  migrations: readonly Migration[],
-  dialect: "sqlite" | "postgres",
-): readonly Migration[] {
-  const newest = migrations.at(-1)?.number ?? 0;
-  for (const number of applied.keys()) {
-    if (number > newest) {
-      throw refusal("The database was set up by a newer version of Segno. Update this application.", {
-        number,
-        newest,
-      });
-    }
+async function appliedOf(db: Db): Promise<readonly AppliedRow[]> {
+  try {
+    return await db.selectFrom("segno_migrations").selectAll().where("number", ">", 0).orderBy("number").execute();
+  } catch (error) {
+    if (isMissingTable(error)) return [];
+    throw error;
   }
-  return migrations.filter((migration) => {
-    const checksum = applied.get(migration.number);
-    if (checksum === undefined) return true;
-    if (checksum === checksumOf(migration, dialect)) return false;
-    throw refusal("An applied migration differs from the one in this version of Segno.", { number: migration.number });
+}
+
+function statusOf(
+  applied: readonly AppliedRow[],
+  migrations: readonly Migration[],
+  dialect: MigrateOptions["dialect"],
+): SchemaStatus {
+  const newest = migrations.at(-1)?.number ?? 0;
+  const ours = migrations.map((migration): MigrationStatus => {
+    const { number, name } = migration;
+    const statements = migration[dialect];
+    const row = applied.find((candidate) => candidate.number === number);
+    if (row === undefined) return { number, name, state: "pending", appliedAtMs: null, statements };
+    const state = row.checksum === checksumOf(migration, dialect) ? "applied" : "changed";
+    return { number, name, state, appliedAtMs: row.applied_at, statements };
   });
+  const theirs = applied
+    .filter(({ number }) => number > newest)
+    .map(({ number, name, applied_at }): MigrationStatus => {
+      return { number, name, state: "newer", appliedAtMs: applied_at, statements: [] };
+    });
+  const all = [...ours, ...theirs];
+  const state = (["newer", "changed", "pending"] as const).find((each) => all.some((entry) => entry.state === each));
+  return { state: state ?? "current", migrations: all };
+}
+
+function missingOf(status: SchemaStatus): readonly MigrationStatus[] {
+  const odd = status.migrations.find(({ state }) => state === status.state);
+  if (status.state === "newer") {
+    throw refusal("The database was set up by a newer version of Segno. Update this application.", {
+      number: odd?.number ?? 0,
+    });
+  }
+  if (status.state === "changed") {
+    throw refusal("An applied migration differs from the one in this version of Segno.", { number: odd?.number ?? 0 });
+  }
+  return status.migrations.filter(({ state }) => state === "pending");
 }
 
 async function apply(trx: Db, migration: Migration, options: MigrateOptions): Promise<void> {
-  for (const statement of migration[options.dialect]) await sql.raw(statement).execute(trx);
+  const { number, name } = migration;
+  const statements = migration[options.dialect];
+  for (const [index, statement] of statements.entries()) {
+    options.onStep?.({ number, name, statement: index + 1, of: statements.length });
+    await sql.raw(statement).execute(trx);
+  }
   await trx
     .insertInto("segno_migrations")
-    .values({
-      number: migration.number,
-      name: migration.name,
-      checksum: checksumOf(migration, options.dialect),
-      applied_at: options.nowMs,
-    })
+    .values({ number, name, checksum: checksumOf(migration, options.dialect), applied_at: options.nowMs })
     .execute();
 }
 

@@ -13,10 +13,10 @@ import {
   tokenLiveParameters,
   tokenLiveSql,
 } from "./hot-statements.js";
-import { migrate } from "./migrate.js";
+import { migrate, readSchema, requireSchema } from "./migrate.js";
 import { migrations } from "./migrations/index.js";
 import type { Schema } from "./schema.js";
-import type { StoreContext, StoreSource } from "./source.js";
+import type { SchemaAccess, StoreContext, StoreSource } from "./source.js";
 import { insideTransaction, refuseInsideTransaction } from "./transaction-guard.js";
 
 /** What Segno needs of a `pg` pool: an instance of `pg.Pool` fits, and so does anything of this shape. */
@@ -60,7 +60,12 @@ export interface PgResult {
  * ```
  */
 export function postgres(pool: PgPool): StoreSource {
-  return { describe: "postgres pool", open: (context) => openPostgres(pool, context, async () => {}) };
+  const keep = async () => {};
+  return {
+    describe: "postgres pool",
+    open: (context) => openPostgres(pool, context, keep),
+    schema: async (context) => accessSchema(pool, context, keep),
+  };
 }
 
 /** A `postgres://` URL: loads the application's own `pg`. */
@@ -72,10 +77,16 @@ export function postgresUrl(url: string): StoreSource {
       const pool = createPool(await loadPg(), url);
       return await openPostgres(pool, context, () => pool.end());
     },
+    schema: async (context) => {
+      // a migration may take as long as it needs, and waits for one under way
+      const pool = createPool(await loadPg(), url, { queryTimeoutMs: 0 });
+      return accessSchema(pool, context, () => pool.end());
+    },
   };
 }
 
-async function openPostgres(pool: PgPool, context: StoreContext = {}, end: () => Promise<void>): Promise<Store> {
+/** Kysely over the pool; inside a transaction nothing else may touch it. */
+function kyselyOver(pool: PgPool, end: () => Promise<void>): Kysely<Schema> {
   const guarded: PostgresPool = {
     connect: async () => {
       refuseInsideTransaction(pool);
@@ -84,12 +95,31 @@ async function openPostgres(pool: PgPool, context: StoreContext = {}, end: () =>
     end,
     options: {},
   };
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: guarded }) });
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: guarded }) });
+}
+
+function accessSchema(pool: PgPool, context: StoreContext = {}, end: () => Promise<void>): SchemaAccess {
+  const db = kyselyOver(pool, end);
+  const clock = context.clock ?? systemClock;
+  return {
+    dialect: "postgres",
+    status: () => readSchema(db, migrations, "postgres"),
+    apply: (onStep) => migrate(db, migrations, { dialect: "postgres", nowMs: clock.nowMs(), onStep }),
+    clockMs: async () => {
+      const { rows } = await sql<{ ms: number }>`
+        select (extract(epoch from clock_timestamp()) * 1000)::double precision as ms`.execute(db);
+      return rows[0]?.ms ?? null;
+    },
+    close: () => db.destroy(),
+  };
+}
+
+async function openPostgres(pool: PgPool, context: StoreContext = {}, end: () => Promise<void>): Promise<Store> {
+  const db = kyselyOver(pool, end);
   try {
-    await migrate(db, migrations, {
-      dialect: "postgres",
-      nowMs: (context.clock ?? systemClock).nowMs(),
-    });
+    const nowMs = (context.clock ?? systemClock).nowMs();
+    if (context.migrations === "check") await requireSchema(db, migrations, "postgres");
+    else await migrate(db, migrations, { dialect: "postgres", nowMs });
   } catch (error) {
     await end();
     throw error;
@@ -172,12 +202,12 @@ function moduleOf(loaded: unknown): PgModule {
   return inner ?? (loaded as PgModule);
 }
 
-function createPool(pg: PgModule, url: string): PgPool {
+function createPool(pg: PgModule, url: string, { queryTimeoutMs = 15_000 } = {}): PgPool {
   const pool = new pg.Pool({
     connectionString: url,
     max: 10,
     connectionTimeoutMillis: 5_000,
-    query_timeout: 15_000,
+    query_timeout: queryTimeoutMs,
     application_name: "segno",
   });
   // a connection that breaks while idle is replaced at the next use; without a listener it would end the process

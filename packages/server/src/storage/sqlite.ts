@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
@@ -12,10 +12,10 @@ import {
   tokenLiveParameters,
   tokenLiveSql,
 } from "./hot-statements.js";
-import { migrate } from "./migrate.js";
+import { emptySchema, migrate, readSchema, requireSchema } from "./migrate.js";
 import { migrations } from "./migrations/index.js";
 import type { Schema } from "./schema.js";
-import type { StoreContext, StoreSource } from "./source.js";
+import type { SchemaAccess, StoreContext, StoreSource } from "./source.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
 import { insideTransaction } from "./transaction-guard.js";
 import { whenFree } from "./when-free.js";
@@ -38,17 +38,29 @@ export interface SqliteOptions {
  */
 export function sqlite(path: string, options: SqliteOptions = {}): StoreSource {
   const file = path === ":memory:" ? path : resolve(path.startsWith("file:") ? fileURLToPath(path) : path);
-  return { describe: `sqlite ${file}`, open: (context) => openSqlite(file, options, context) };
+  return {
+    describe: `sqlite ${file}`,
+    open: (context) => openSqlite(file, options, context),
+    schema: async (context) => accessSchema(file, options, context),
+  };
 }
 
 async function openSqlite(file: string, options: SqliteOptions, context: StoreContext = {}): Promise<Store> {
   const { DatabaseSync: Database } = await loadSqlite();
   const isMemory = file === ":memory:";
+  const isCheckOnly = context.migrations === "check";
+  if (isCheckOnly && !isMemory && !existsSync(file)) throw missingFile();
   if (!isMemory) createPrivately(file);
   const database = new Database(file);
   await setPragmas(database, options);
   const db = new Kysely<Schema>({ dialect: sqliteDialect(database, { isShared: !isMemory }) });
-  await migrate(db, migrations, { dialect: "sqlite", nowMs: (context.clock ?? systemClock).nowMs() });
+  try {
+    if (isCheckOnly) await requireSchema(db, migrations, "sqlite");
+    else await migrate(db, migrations, { dialect: "sqlite", nowMs: (context.clock ?? systemClock).nowMs() });
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
   // a second connection sees committed rows only, also while a transaction is open on the first
   const reader = isMemory ? database : new Database(file, { readOnly: true });
   // 16 MB of pages keep the upper levels of a large index at hand: half the cost of a check over a million sessions
@@ -71,6 +83,52 @@ async function openSqlite(file: string, options: SqliteOptions, context: StoreCo
       await db.destroy();
     },
   };
+}
+
+function missingFile(): SegnoError {
+  return new SegnoError(
+    "store_unavailable",
+    'The database file is not there, and this process does not make it. Run "segno migrate apply".',
+  );
+}
+
+/** Looks through a connection that cannot write; only `apply` makes the file and writes to it. */
+function accessSchema(file: string, options: SqliteOptions, context: StoreContext = {}): SchemaAccess {
+  const isMemory = file === ":memory:";
+  return {
+    dialect: "sqlite",
+    async status() {
+      if (isMemory || !existsSync(file)) return emptySchema(migrations, "sqlite");
+      const { DatabaseSync: Database } = await loadSqlite();
+      const db = new Kysely<Schema>({ dialect: sqliteDialect(openReader(Database, file), { isShared: false }) });
+      try {
+        return await readSchema(db, migrations, "sqlite");
+      } finally {
+        await db.destroy();
+      }
+    },
+    async apply(onStep) {
+      const { DatabaseSync: Database } = await loadSqlite();
+      if (!isMemory) createPrivately(file);
+      const database = new Database(file);
+      const db = new Kysely<Schema>({ dialect: sqliteDialect(database, { isShared: false }) });
+      try {
+        await setPragmas(database, options);
+        const nowMs = (context.clock ?? systemClock).nowMs();
+        await migrate(db, migrations, { dialect: "sqlite", nowMs, onStep });
+      } finally {
+        await db.destroy();
+      }
+    },
+    clockMs: async () => null,
+    close: async () => {},
+  };
+}
+
+function openReader(Database: typeof DatabaseSync, file: string): DatabaseSync {
+  const reader = new Database(file, { readOnly: true });
+  reader.exec("pragma busy_timeout = 5000");
+  return reader;
 }
 
 async function loadSqlite(): Promise<typeof import("node:sqlite")> {
