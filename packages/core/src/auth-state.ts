@@ -1,7 +1,7 @@
 import { SegnoError, type SegnoErrorCode } from "./errors.js";
-import type { AccessTokenClaims } from "./tokens/claims.js";
+import type { AccessTokenClaims, ServiceTokenClaims, TokenCaller } from "./tokens/claims.js";
 
-/** Who is asking, however they proved it. All times are seconds since the epoch. */
+/** Which user is asking, however they proved it. All times are seconds since the epoch. */
 export interface Authentication {
   /** The subject: the user's id. */
   readonly subject: string;
@@ -20,11 +20,29 @@ export interface Authentication {
   readonly via: "session" | "access_token";
   /** The verified claims, when the credential was an access token. */
   readonly claims?: AccessTokenClaims;
+  /**
+   * Clients that act for the subject, the one that sent the request first (RFC 8693 section 4.1). Absent when the
+   * subject acts. Only the first may decide about access; the others are history.
+   */
+  readonly actors?: readonly string[];
+}
+
+/** A service that asks for itself. There is no subject in it: what is about no user cannot be mistaken for one. */
+export interface ServiceAuthentication {
+  /** The OAuth client. Its ids and those of users have nothing to do with each other. */
+  readonly clientId: string;
+  readonly scopes: readonly string[];
+  /** When this credential ends, seconds since the epoch. */
+  readonly expiresAt: number;
+  readonly via: "access_token";
+  readonly claims?: ServiceTokenClaims;
 }
 
 /** The outcome of looking at a request: a state with a reason, never a nullable user. */
 export type AuthState =
   | ({ readonly status: "authenticated" } & Authentication)
+  /** A service with a token of its own (`client_credentials`): no user is asking. */
+  | ({ readonly status: "service" } & ServiceAuthentication)
   /** No credential was presented. */
   | { readonly status: "anonymous" }
   /** A good credential that is not strong or recent enough for what was asked (RFC 9470). */
@@ -44,6 +62,11 @@ export interface AccessRequirement {
   readonly acr?: string;
   /** The user must have proved who they are at most this many seconds ago. */
   readonly maxAgeSeconds?: number;
+  /**
+   * Whether a user must be asking, or a service for itself. Default `user`. With `acr` or `maxAgeSeconds` no service
+   * passes: it has never proved who it is the way people do.
+   */
+  readonly caller?: TokenCaller;
 }
 
 /** Assurance values from weak to strong. `phr` and `phrh` are the OpenID EAP ACR values. */
@@ -67,23 +90,46 @@ export function acrSatisfies(actual: string, required: string): boolean {
 /**
  * Holds a state against a requirement.
  * @param nowSeconds seconds since the epoch
- * @returns the authentication when every condition holds
- * @throws SegnoError `unauthenticated`, the state's own reason, `insufficient_scope` or `insufficient_user_authentication`
+ * @returns the authentication when every condition holds; a user's unless the requirement's `caller` admits services
+ * @throws SegnoError `unauthenticated`, the state's own reason, `insufficient_scope`, `insufficient_user_authentication`,
+ * or `forbidden` when a service asks where a user must, or the other way round
  * @example
  * const state = await segno.authenticate({ headers: new Headers() });
  * const { subject } = assertAccess(state, { scope: "orders:read" }, systemClock.nowMs() / 1000);
  */
-export function assertAccess(state: AuthState, requirement: AccessRequirement, nowSeconds: number): Authentication {
+export function assertAccess(
+  state: AuthState,
+  requirement: AccessRequirement & { readonly caller?: "user" },
+  nowSeconds: number,
+): Authentication;
+/** The same where services may ask: `caller` is `service` or `any`. */
+export function assertAccess(
+  state: AuthState,
+  requirement: AccessRequirement,
+  nowSeconds: number,
+): Authentication | ServiceAuthentication;
+export function assertAccess(
+  state: AuthState,
+  requirement: AccessRequirement,
+  nowSeconds: number,
+): Authentication | ServiceAuthentication {
   if (state.status === "anonymous") throw new SegnoError("unauthenticated");
   if (state.status === "invalid") throw new SegnoError(state.reason);
   if (state.status === "step_up_required") throw new SegnoError("insufficient_user_authentication");
-  if (state.status !== "authenticated") throw new SegnoError("unauthenticated", "An engine gave an unknown state.");
+  if (state.status !== "authenticated" && state.status !== "service")
+    throw new SegnoError("unauthenticated", "An engine gave an unknown state.");
+  const asked = requirement.caller ?? "user";
+  const who = state.status === "service" ? "service" : "user";
+  if (asked !== who && asked !== "any") throw new SegnoError("forbidden");
   const missing = scopeList(requirement.scope).filter((scope) => !state.scopes.includes(scope));
   if (missing.length > 0) throw new SegnoError("insufficient_scope");
-  if (requirement.acr !== undefined && !acrSatisfies(state.acr, requirement.acr)) {
-    throw new SegnoError("insufficient_user_authentication");
+  const { acr, maxAgeSeconds } = requirement;
+  if (state.status === "service") {
+    if (acr !== undefined || maxAgeSeconds !== undefined) throw new SegnoError("forbidden");
+    return state;
   }
-  if (requirement.maxAgeSeconds !== undefined && !(nowSeconds - state.authTime <= requirement.maxAgeSeconds)) {
+  if (acr !== undefined && !acrSatisfies(state.acr, acr)) throw new SegnoError("insufficient_user_authentication");
+  if (maxAgeSeconds !== undefined && !(nowSeconds - state.authTime <= maxAgeSeconds)) {
     throw new SegnoError("insufficient_user_authentication");
   }
   return state;

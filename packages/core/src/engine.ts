@@ -3,6 +3,16 @@ import type { AuthState } from "./auth-state.js";
 /** The socket's end, as the host server sees it. Never taken from a header. */
 export interface Peer {
   readonly remoteAddress?: string;
+  /** The certificate the client showed in the TLS handshake, where it showed one. */
+  readonly certificate?: PeerCertificate;
+}
+
+/** A client certificate whose key was used in the handshake. */
+export interface PeerCertificate {
+  /** X.509 in DER. */
+  readonly raw: Uint8Array;
+  /** Whether the TLS server found a chain to an authority it trusts. */
+  readonly isTrusted: boolean;
 }
 
 /** Headers as either the web or Node hands them over. */

@@ -4,6 +4,7 @@ export {
   type AuthState,
   acrSatisfies,
   assertAccess,
+  type ServiceAuthentication,
   scopeList,
 } from "./auth-state.js";
 export { decodeBase64Url, encodeBase64Url } from "./base64url.js";
@@ -20,6 +21,7 @@ export type {
   AuthenticateInput,
   HeaderSource,
   Peer,
+  PeerCertificate,
   PlainRequest,
   PlainResponse,
   SegnoEngine,
@@ -57,7 +59,16 @@ export {
 export { findPersonal, type Personal, personal, revealPersonal } from "./telemetry/personal.js";
 export { toOtelAttributes } from "./telemetry/to-otel.js";
 export type { SigningAlgorithm } from "./tokens/algorithms.js";
-export type { AccessTokenClaims } from "./tokens/claims.js";
+export { authStateOf } from "./tokens/auth-state-of.js";
+export { checkCertificateBinding, parseCertificateHeader } from "./tokens/certificate-binding.js";
+export type {
+  AccessTokenClaims,
+  ActorClaim,
+  ClaimsOf,
+  Confirmation,
+  ServiceTokenClaims,
+  TokenCaller,
+} from "./tokens/claims.js";
 export type { KeySetFetch, KeySetResponse } from "./tokens/fetch-jwk-set.js";
 export type { JwkSet, PublicJwk } from "./tokens/jwk.js";
 export type { KeyQuery, KeySet, VerificationKey } from "./tokens/key-set.js";
@@ -69,3 +80,9 @@ export {
   type AccessTokenVerifierOptions,
   createAccessTokenVerifier,
 } from "./tokens/verify-access-token.js";
+export {
+  type ClientAssertionUse,
+  type ClientAssertionVerification,
+  readClientAssertion,
+  verifyClientAssertion,
+} from "./tokens/verify-client-assertion.js";

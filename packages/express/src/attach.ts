@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type AuthState, SegnoError, type SegnoEngine, systemClock } from "@segno/core";
+import { type AuthState, type Peer, SegnoError, type SegnoEngine, systemClock } from "@segno/core";
+import { socketCertificate } from "./client-certificate.js";
 import type { NodeMiddleware, NodeRequest } from "./node-types.js";
 import { markPrivate } from "./refuse.js";
 
@@ -87,9 +88,11 @@ export function originOf(segno: SegnoEngine): string {
 }
 
 /** The socket's end. Forwarded headers are for the engine to judge (T-030). */
-export function peerOf(req: IncomingMessage): { remoteAddress?: string } {
+export function peerOf(req: IncomingMessage): Peer {
   const remoteAddress = req.socket.remoteAddress;
-  return remoteAddress === undefined ? {} : { remoteAddress };
+  const certificate = socketCertificate(req);
+  if (certificate === undefined) return remoteAddress === undefined ? {} : { remoteAddress };
+  return { certificate, ...(remoteAddress === undefined ? {} : { remoteAddress }) };
 }
 
 function entryOf(req: IncomingMessage): Attached {

@@ -1,10 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import {
   type AccessRequirement,
-  type AccessTokenClaims,
   type AccessTokenVerifierOptions,
   assertAccess,
   type AuthState,
+  authStateOf,
+  checkCertificateBinding,
+  type ClaimsOf,
   type Clock,
   createAccessTokenVerifier,
   createRemoteKeySet,
@@ -12,18 +14,24 @@ import {
   type KeySet,
   type RemoteKeySetOptions,
   SegnoError,
-  scopeList,
   type SigningAlgorithm,
   systemClock,
+  type TokenCaller,
   verifyDpopProof,
 } from "@segno/core";
 import { attachState } from "./attach.js";
+import { type ClientCertificateOptions, createThumbprintReader } from "./client-certificate.js";
 import type { NodeMiddleware, NodeRequest } from "./node-types.js";
 import { createReplayCache } from "./replay-cache.js";
 import { parseRequirement, refuseOrThrow } from "./require-auth.js";
 
 /** How an API in another process checks the tokens of an issuer. */
 export interface RequireAccessTokenOptions extends AccessRequirement {
+  /**
+   * Whose tokens: a user's, also where a service acts for one; a service's own; or both. Default `user`. `getAuth` tells
+   * them apart by `status`.
+   */
+  readonly caller?: TokenCaller;
   /** The one issuer, compared byte for byte. */
   readonly issuer: string;
   /** Who this API is: a token must name it. */
@@ -42,6 +50,11 @@ export interface RequireAccessTokenOptions extends AccessRequirement {
    * URL. The Host header is not asked. Without an origin, bound tokens are refused.
    */
   readonly origin?: string;
+  /**
+   * How a client certificate gets here when a proxy ends TLS; default: only the certificate of the TLS socket counts. A
+   * token bound to a certificate (RFC 8705) is refused without it, whatever is set here.
+   */
+  readonly clientCertificate?: ClientCertificateOptions;
   /** Signature algorithms; default `["ES256"]`. */
   readonly algorithms?: readonly SigningAlgorithm[];
   /** How far clocks may be apart in seconds, 0 to 60; default 5. */
@@ -50,20 +63,20 @@ export interface RequireAccessTokenOptions extends AccessRequirement {
   /** For fetching the key set. */
   readonly fetch?: NonNullable<RemoteKeySetOptions["fetch"]>;
   /** Asked about every token that is otherwise good. Anything but `false` refuses. */
-  readonly isRevoked?: NonNullable<AccessTokenVerifierOptions["isRevoked"]>;
+  readonly isRevoked?: NonNullable<AccessTokenVerifierOptions<TokenCaller>["isRevoked"]>;
   /** Remembers a proof and says whether it was seen before; default: in this process, for 100000 proofs. */
   readonly isReplay?: NonNullable<DpopVerification["isReplay"]>;
 }
 
 const known =
-  "issuer audience jwksUrl keys dpop origin algorithms clockToleranceSeconds clock fetch isRevoked isReplay";
+  "issuer audience jwksUrl keys dpop origin algorithms clockToleranceSeconds clock fetch isRevoked isReplay clientCertificate";
 
 /**
  * Lets a request pass when its access token holds: signature, type, issuer, audience, times, possession of the key it
- * is bound to, and the conditions asked for. Offline but for the key set, which is fetched once and kept fresh.
+ * or certificate it is bound to, and the conditions asked for. Offline but for the key set, which is fetched once and kept fresh.
  * `getAuth(req)` then tells who it is. Only the `Authorization` header is read.
  *
- * Answers 401 `invalid_token`, `invalid_dpop_proof` or `insufficient_user_authentication`, 403 `insufficient_scope`,
+ * Answers 401 `invalid_token` (also where a bound token comes without its certificate), `invalid_dpop_proof` or `insufficient_user_authentication`, 403 `insufficient_scope`,
  * and 503 `key_set_unavailable` when no key set can be had: never open.
  * Not checked: that the session still lives. A revoked session's token is good until it expires (300 s) unless
  * `isRevoked` looks.
@@ -102,6 +115,7 @@ export function requireAccessToken(options: RequireAccessTokenOptions): NodeMidd
 /** The check proper: without a promise when the token was seen before and is a plain bearer token. */
 function createCheck(options: RequireAccessTokenOptions, clock: Clock) {
   const verifier = createAccessTokenVerifier({ ...pickVerifierOptions(options), keys: keysOf(options), clock });
+  const thumbprintOf = createThumbprintReader(options.clientCertificate);
   const isReplay = options.isReplay ?? createReplayCache(clock);
   const origin = originOf(options);
   if (options.dpop !== undefined && options.dpop !== "required" && options.dpop !== "optional") {
@@ -116,34 +130,19 @@ function createCheck(options: RequireAccessTokenOptions, clock: Clock) {
     return bind(req, scheme, token, claims);
   };
 
-  function bind(req: NodeRequest, scheme: string, token: string, claims: AccessTokenClaims) {
+  function bind(req: NodeRequest, scheme: string, token: string, claims: ClaimsOf<TokenCaller>) {
+    if (claims.cnf?.["x5t#S256"] !== undefined) checkCertificateBinding(claims, thumbprintOf(req));
     const jkt = claims.cnf?.jkt;
     if (jkt === undefined) {
       if (scheme !== "bearer" || options.dpop === "required") throw new SegnoError("invalid_dpop_proof");
-      return toState(claims);
+      return authStateOf(claims);
     }
     // RFC 9449 section 7.1: a bound token is worth nothing as a bearer token
     if (scheme !== "dpop" || origin === undefined) throw new SegnoError("invalid_token");
     const url = origin + (req.originalUrl ?? req.url ?? "/");
     const use = { proof: proofOf(req), method: req.method ?? "GET", url, accessToken: token, expectedJkt: jkt };
-    return verifyDpopProof({ ...use, nowSeconds: clock.nowMs() / 1000, isReplay }).then(() => toState(claims));
+    return verifyDpopProof({ ...use, nowSeconds: clock.nowMs() / 1000, isReplay }).then(() => authStateOf(claims));
   }
-}
-
-function toState(claims: AccessTokenClaims): AuthState {
-  return {
-    status: "authenticated",
-    subject: claims.sub,
-    sessionId: claims.sid,
-    clientId: claims.client_id,
-    scopes: scopeList(claims.scope),
-    acr: claims.acr,
-    amr: claims.amr,
-    authTime: claims.auth_time,
-    expiresAt: claims.exp,
-    via: "access_token",
-    claims,
-  };
 }
 
 function credentialOf(req: IncomingMessage): { scheme: string; token: string } {
@@ -172,10 +171,11 @@ function keysOf(options: RequireAccessTokenOptions): KeySet {
 }
 
 function pickVerifierOptions(options: RequireAccessTokenOptions) {
-  const { issuer, audience, algorithms, clockToleranceSeconds, isRevoked } = options;
+  const { issuer, audience, algorithms, clockToleranceSeconds, isRevoked, caller = "user" } = options;
   return {
     issuer,
     audience,
+    caller,
     ...(algorithms && { algorithms }),
     ...(clockToleranceSeconds !== undefined && { clockToleranceSeconds }),
     ...(isRevoked && { isRevoked }),

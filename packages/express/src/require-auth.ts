@@ -13,8 +13,8 @@ export interface RequireAuthOptions extends AccessRequirement {
 /**
  * Lets a request pass only when every condition holds; anything undecidable is refused.
  *
- * Answers 401 `unauthenticated` or `invalid_token`, 403 `insufficient_scope`, 401 `insufficient_user_authentication`
- * with the RFC 9470 challenge that tells a client how to step up, 503 when the store cannot be asked. Never redirects.
+ * Answers 401 `unauthenticated` or `invalid_token`, 403 `insufficient_scope`, 403 `forbidden` to a service unless `caller`
+ * admits it, 401 `insufficient_user_authentication` with the RFC 9470 challenge that tells a client how to step up, 503 when the store cannot be asked. Never redirects.
  * Not checked: whether the subject may act on the resource the route names.
  * @throws TypeError at construction for unknown or empty conditions
  *
@@ -46,9 +46,10 @@ export function requireAuth(options: RequireAuthOptions = {}): NodeMiddleware {
 
 /** T-017, T-018: a condition that is misspelled, empty or of the wrong type stops the start instead of being skipped. */
 export function parseRequirement(options: AccessRequirement, others: readonly string[]): AccessRequirement {
-  const { scope, acr, maxAgeSeconds } = options;
+  const { scope, acr, maxAgeSeconds, caller } = options;
   for (const [key, value] of Object.entries(options)) {
-    if (!["scope", "acr", "maxAgeSeconds", ...others].includes(key)) throw new TypeError(`Unknown condition "${key}".`);
+    if (!["scope", "acr", "maxAgeSeconds", "caller", ...others].includes(key))
+      throw new TypeError(`Unknown condition "${key}".`);
     if (value === undefined)
       throw new TypeError(`The condition "${key}" is undefined: leave it out or give it a value.`);
   }
@@ -59,7 +60,14 @@ export function parseRequirement(options: AccessRequirement, others: readonly st
   if (maxAgeSeconds !== undefined && !(Number.isInteger(maxAgeSeconds) && maxAgeSeconds >= 0)) {
     throw new TypeError("maxAgeSeconds must be a whole number of seconds.");
   }
+  if (caller !== undefined && !["user", "service", "any"].includes(caller)) {
+    throw new TypeError("caller must be user, service or any.");
+  }
+  if (caller !== undefined && caller !== "user" && (acr !== undefined || maxAgeSeconds !== undefined)) {
+    throw new TypeError("acr and maxAgeSeconds are about people: no service ever has them.");
+  }
   return {
+    ...(caller === undefined ? {} : { caller }),
     ...(scope === undefined ? {} : { scope: scopes }),
     ...(acr === undefined ? {} : { acr }),
     ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),

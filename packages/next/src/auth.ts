@@ -13,7 +13,7 @@ import { interrupt } from "./interrupt.js";
 import { refusal } from "./refusal.js";
 
 /** What a page, route or action asks of the caller. */
-export interface ProtectOptions extends AccessRequirement {
+export interface ProtectOptions extends Omit<AccessRequirement, "caller"> {
   /** Ask the store even where a cache would answer. For sensitive actions. */
   readonly fresh?: boolean;
   /** The sign-in page for this place; default: that of `createNextSegno`. */

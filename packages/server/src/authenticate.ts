@@ -1,6 +1,6 @@
 import { type AuthenticateInput, type AuthState, isSegnoError } from "@segno/core";
 import type { Engine } from "./engine.js";
-import { ambiguous, readCookie, readHeader } from "./http/index.js";
+import { ambiguous, type CertificateResolver, readCookie, readHeader, thumbprintOf } from "./http/index.js";
 import { authenticateSession } from "./sessions/index.js";
 import { authenticateAccessToken } from "./tokens/index.js";
 
@@ -14,17 +14,19 @@ const malformedToken: AuthState = Object.freeze({ status: "invalid", reason: "to
  */
 export function authenticateRequest(
   engine: Engine,
-  sessionCookie: string,
+  how: { readonly sessionCookie: string; readonly certificateOf: CertificateResolver },
   input: AuthenticateInput & { readonly withAccount?: boolean },
 ): AuthState | Promise<AuthState> {
   const authorization = readHeader(input.headers, "authorization");
   if (authorization !== null) {
     const scheme = /^(bearer|dpop)(?:[ \t]|$)/i.exec(authorization)?.[1]?.toLowerCase();
     if (scheme !== undefined) {
-      return authenticateToken(engine, { input, authorization, scheme: scheme === "dpop" ? "DPoP" : "Bearer" });
+      const { certificateOf } = how;
+      const named = scheme === "dpop" ? "DPoP" : "Bearer";
+      return authenticateToken(engine, { input, authorization, scheme: named, certificateOf });
     }
   }
-  const token = readCookie(readHeader(input.headers, "cookie"), sessionCookie);
+  const token = readCookie(readHeader(input.headers, "cookie"), how.sessionCookie);
   if (token === undefined || token === "") return anonymous;
   if (token === ambiguous) return refusedSession;
   return authenticateSession(engine, token, input);
@@ -34,11 +36,12 @@ interface PresentedToken {
   readonly input: AuthenticateInput;
   readonly authorization: string;
   readonly scheme: "Bearer" | "DPoP";
+  readonly certificateOf: CertificateResolver;
 }
 
 function authenticateToken(
   engine: Engine,
-  { input, authorization, scheme }: PresentedToken,
+  { input, authorization, scheme, certificateOf }: PresentedToken,
 ): AuthState | Promise<AuthState> {
   // RFC 6750 section 2.1: one b64token, nothing behind it
   const token = /^\w+ +([A-Za-z0-9\-._~+/]+=*) *$/.exec(authorization)?.[1];
@@ -50,6 +53,7 @@ function authenticateToken(
       proof: readHeader(input.headers, "dpop"),
       method: input.method ?? "",
       url: input.url ?? "",
+      thumbprint: () => thumbprintOf(certificateOf(input.headers, input.peer)),
       ...(input.fresh === true ? { fresh: true } : {}),
     });
     return state instanceof Promise ? state.catch(refuse) : state;

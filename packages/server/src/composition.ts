@@ -8,6 +8,7 @@ import { createEventLog, type RunningEventLog } from "./events/index.js";
 import {
   checkHealth,
   cookieNames,
+  createCertificateResolver,
   createExchange,
   createHandler,
   createRateLimiter,
@@ -74,8 +75,9 @@ async function composeOn(resolved: ResolvedOptions, store: Engine["store"], hasB
   const engine: Engine = { ...base, fetch: resolved.fetch, events, mail, signer: keyring, limiter };
   await keyring.ready();
 
-  const sessionCookie = cookieNames(config.isSecure).session;
-  const authenticate: Running["authenticate"] = (input) => authenticateRequest(engine, sessionCookie, input);
+  const certificateOf = createCertificateResolver(config);
+  const how = { sessionCookie: cookieNames(config.isSecure).session, certificateOf };
+  const authenticate: Running["authenticate"] = (input) => authenticateRequest(engine, how, input);
   const health = () =>
     checkHealth({
       store: () => store.ping().then(() => true),
@@ -83,7 +85,8 @@ async function composeOn(resolved: ResolvedOptions, store: Engine["store"], hasB
     });
   const routes = routesOf(engine, health);
   const { hooks } = resolved;
-  const exchange = createExchange({ config, clock, random, newId, log, limiter, hooks, routes, authenticate });
+  const parts = { config, clock, random, newId, log, limiter, hooks };
+  const exchange = createExchange({ ...parts, routes, authenticate, certificateOf });
   const background = createBackground(dutiesOf(engine), log);
   if (hasBackground) {
     keyring.start();

@@ -1,4 +1,4 @@
-import type { Clock, TelemetryHook } from "@segno/core";
+import type { Clock, JwkSet, SigningAlgorithm, TelemetryHook } from "@segno/core";
 import type { Logger, MailTransport, RandomSource } from "./ports.js";
 import type { StoreSource } from "./storage/source.js";
 
@@ -31,6 +31,10 @@ export interface SegnoOptions {
   readonly session?: SessionOptions;
   /** What tokens hold and how long they live. */
   readonly tokens?: TokenOptions;
+  /** Confidential clients: back ends that authenticate and get tokens of their own, by client id. Default none. */
+  readonly services?: Readonly<Record<string, ServiceOptions>>;
+  /** How client certificates get here when a proxy ends TLS. Default: only the TLS socket's own certificate counts. */
+  readonly clientCertificate?: ClientCertificateOptions;
   /** The keys that sign access tokens. */
   readonly keys?: KeyOptions;
   /** `false` turns rate limits off: refused in production. */
@@ -102,6 +106,64 @@ export interface TokenOptions {
   /** Resource servers that may introspect: id to secret. Default none. Else `SEGNO_INTROSPECTION_CLIENTS` (`id:secret,...`). */
   readonly introspectionClients?: Readonly<Record<string, string>>;
 }
+/** A confidential client. What is not listed it may not do. */
+export interface ServiceOptions {
+  /** How it proves who it is: this way and no other. */
+  readonly authentication: ClientAuthentication;
+  /** Grants it may use. Default `["client_credentials"]`. */
+  readonly grants?: readonly ServiceGrant[];
+  /** Scopes it may ask for; without asking it gets all of them in a token of its own. Default none. */
+  readonly scopes?: readonly string[];
+  /** Audiences its tokens may be for (`resource`, RFC 8707). At least one; with exactly one it need not ask. */
+  readonly audiences: readonly string[];
+  /** Life of its access tokens, in seconds, at most 3600. Default `tokens.accessTokenSeconds`. */
+  readonly accessTokenSeconds?: number;
+  /** When the client ends, RFC 3339. From then on it is `invalid_client`, and its tokens are over. Default: never. */
+  readonly expiresAt?: string;
+  /** Bind its access tokens to its client certificate (RFC 8705). Default: true for clients that authenticate with one. */
+  readonly certificateBound?: boolean;
+  /** For whom it may act with the grant `token_exchange`. */
+  readonly mayActFor?: DelegationOptions;
+}
+/** What a confidential client may ask for at the token endpoint. */
+export type ServiceGrant = "client_credentials" | "token_exchange";
+/** Which tokens a client may exchange for one of its own (RFC 8693): what a `may_act` claim would say, as configuration. */
+export interface DelegationOptions {
+  /** Who the client is as a resource server: it may exchange tokens that name one of these audiences, and no others. */
+  readonly audiences: readonly string[];
+  /** Clients whose tokens it may exchange. Default: the public clients of `tokens.clients`. */
+  readonly clients?: readonly string[];
+}
+/** How a confidential client proves who it is. */
+export type ClientAuthentication =
+  /** A signed assertion (RFC 7523). Public keys at hand or at a URL; `algorithms` default to those of FAPI 2.0 and ES384. */
+  | {
+      readonly method: "private_key_jwt";
+      readonly jwks?: JwkSet;
+      readonly jwksUri?: string;
+      readonly algorithms?: readonly SigningAlgorithm[];
+    }
+  /** A secret of at least 32 random characters in the `Authorization` header (RFC 6749 section 2.3.1). */
+  | { readonly method: "client_secret_basic"; readonly secret: string }
+  /** A certificate that the TLS server trusts, with this subject or name (RFC 8705 section 2.1). Exactly one of the three. */
+  | {
+      readonly method: "tls_client_auth";
+      /** Subject as RFC 4514 writes it, for example `CN=orders,O=Example`. */
+      readonly subject?: string;
+      /** A DNS name among the alternative names. */
+      readonly dns?: string;
+      /** A URI among the alternative names, for example a SPIFFE id. */
+      readonly uri?: string;
+    }
+  /** One of these certificates, whoever issued it (RFC 8705 section 2.2): SHA-256 of the DER, base64url. */
+  | { readonly method: "self_signed_tls_client_auth"; readonly thumbprints: readonly string[] };
+/** How client certificates get here when a proxy ends TLS. Only for `clientIp: { source: "forwarded" }`, from its listed proxies. */
+export interface ClientCertificateOptions {
+  /** The header the proxy sets, and overwrites when a client sends it: `Client-Cert` (RFC 9440) or a PEM text in percent-encoding. */
+  readonly header: string;
+  /** The header in which the proxy says `SUCCESS` when it verified the chain. Without it `tls_client_auth` refuses. */
+  readonly verifiedHeader?: string;
+}
 /** The keys that sign access tokens. */
 export interface KeyOptions {
   /** Default `ES256`. `EdDSA` needs verifiers that list it. */
@@ -145,4 +207,20 @@ export interface ResolvedConfig {
   readonly session: Required<SessionOptions>;
   readonly tokens: Required<TokenOptions>;
   readonly keys: Required<KeyOptions>;
+  readonly services: ReadonlyMap<string, ServiceClient>;
+  readonly clientCertificate: ClientCertificateOptions | undefined;
+}
+
+/** A confidential client as verbs read it, wherever it is kept. */
+export interface ServiceClient {
+  readonly id: string;
+  readonly authentication: ClientAuthentication;
+  readonly grants: readonly ServiceGrant[];
+  readonly scopes: readonly string[];
+  readonly audiences: readonly string[];
+  readonly accessTokenSeconds: number;
+  /** Milliseconds since the epoch; undefined for never. */
+  readonly expiresAtMs: number | undefined;
+  readonly certificateBound: boolean;
+  readonly mayActFor: Required<DelegationOptions> | undefined;
 }

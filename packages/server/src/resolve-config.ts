@@ -1,9 +1,16 @@
 import { type Clock, systemClock, type TelemetryHook } from "@segno/core";
 import { loadDevelopmentSecret } from "./development-secret.js";
-import type { ClientIpOptions, ResolvedConfig, SegnoOptions, SignInOptions } from "./config.js";
+import type {
+  ClientCertificateOptions,
+  ClientIpOptions,
+  ResolvedConfig,
+  SegnoOptions,
+  SignInOptions,
+} from "./config.js";
 import type { Logger, MailTransport, RandomSource } from "./engine.js";
 import { isPlainPath, parseIpRange } from "./http/index.js";
 import { type DevelopmentMailbox, developmentMailbox } from "./mail/index.js";
+import { readServices } from "./resolve-services.js";
 import { createConsoleLogger, systemRandom } from "./runtime.js";
 import { parseSecrets, type VersionedSecret } from "./secrets.js";
 import { postgresUrl, type StoreSource, sqlite } from "./storage/index.js";
@@ -39,6 +46,8 @@ const knownOptions = new Set<string>([
   "clientIp",
   "session",
   "tokens",
+  "services",
+  "clientCertificate",
   "keys",
   "rateLimit",
   "progressiveDetails",
@@ -86,6 +95,9 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
     strict("email: the built-in mailbox keeps mail in memory. Give a transport, for example nodemailerTransport(...)");
   }
   const clock = options.clock ?? systemClock;
+  const durations = readDurations(options, issuer, env("SEGNO_INTROSPECTION_CLIENTS"), faults);
+  const { clients: publicClients, introspectionClients, accessTokenSeconds } = durations.tokens;
+  const around = { issuer, publicClients, introspectionClients: Object.keys(introspectionClients), accessTokenSeconds };
   const config: ResolvedConfig = {
     production,
     baseUrl: base.origin,
@@ -104,7 +116,9 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
     migrations: readMigrations(options.migrations ?? env("SEGNO_MIGRATIONS"), faults),
     progressiveDetails: options.progressiveDetails ?? ["displayName"],
     signIn,
-    ...readDurations(options, issuer, env("SEGNO_INTROSPECTION_CLIENTS"), faults),
+    ...durations,
+    services: readServices(options.services ?? {}, around, faults),
+    clientCertificate: readClientCertificate(options.clientCertificate, clientIp, faults),
   };
   return {
     config,
@@ -242,6 +256,22 @@ function readClientIp(
     return { source: "forwarded", trustedProxies: proxies };
   }
   return options;
+}
+
+/** A header says whose certificate it was only as far as its sender is known. */
+function readClientCertificate(
+  given: ClientCertificateOptions | undefined,
+  clientIp: ClientIpOptions | undefined,
+  faults: string[],
+): ClientCertificateOptions | undefined {
+  if (given === undefined) return undefined;
+  if (clientIp?.source !== "forwarded")
+    faults.push('clientCertificate: needs clientIp { source: "forwarded" }, whose proxies alone may send the header');
+  for (const name of [given.header, given.verifiedHeader]) {
+    if (name !== undefined && !/^[A-Za-z0-9-]{1,64}$/.test(name))
+      faults.push("clientCertificate: is not a header name");
+  }
+  return given;
 }
 
 function clientIpOf(text: string): ClientIpOptions {

@@ -1,7 +1,14 @@
 // A handler over routes of the test's own, with an engine of doubles behind it.
 import { type AuthState, systemClock } from "@segno/core";
 import type { RateLimiter } from "../src/engine.js";
-import { createExchange, createHandler, type Exchange, type Handler, type Route } from "../src/http/index.js";
+import {
+  createCertificateResolver,
+  createExchange,
+  createHandler,
+  type Exchange,
+  type Handler,
+  type Route,
+} from "../src/http/index.js";
 import { resolveOptions } from "../src/resolve-config.js";
 import { createIdSource, silentLogger, systemRandom } from "../src/runtime.js";
 import type { SegnoOptions } from "../src/config.js";
@@ -45,6 +52,7 @@ export function createTestExchange(kit: KitOptions): Exchange {
     hooks: kit.options?.telemetry ?? [],
     routes: kit.routes,
     authenticate: () => kit.auth ?? { status: "anonymous" },
+    certificateOf: createCertificateResolver(config),
   });
 }
 

@@ -28,6 +28,14 @@ export interface SegnoEventMap {
     readonly expiresAt: string;
     readonly familyId?: string;
   };
+  /** A client got a token to act for the subject (RFC 8693). `actors`: who acts, the latest first. */
+  "token.exchanged": {
+    readonly jti: string;
+    readonly subjectJti: string;
+    readonly audience: readonly string[];
+    readonly scope: string;
+    readonly actors: readonly string[];
+  };
   "token.refreshed": {
     readonly familyId: string;
     readonly jti: string;
@@ -60,6 +68,14 @@ export interface SegnoEventMap {
   "passkey.added": { readonly passkeyId: string; readonly isBackedUp: boolean; readonly transports: readonly string[] };
   "passkey.renamed": { readonly passkeyId: string };
   "passkey.removed": { readonly passkeyId: string };
+  "client.created": {
+    readonly name: string;
+    readonly method: string;
+    readonly scopes: readonly string[];
+    readonly audiences: readonly string[];
+    readonly expiresAt: string;
+  };
+  "client.revoked": { readonly reason: string };
   "key.created": KeyFacts;
   "key.rotated": KeyFacts & { readonly previousKid?: string };
   "key.retired": KeyFacts;
@@ -109,6 +125,7 @@ export const eventSchemaVersions: Readonly<Record<SegnoEventType, number>> = /* 
   "login.failure": 1,
   "risk.alert": 1,
   "token.issued": 1,
+  "token.exchanged": 1,
   "token.refreshed": 1,
   "token.revoked": 1,
   "session.created": 1,
@@ -124,6 +141,8 @@ export const eventSchemaVersions: Readonly<Record<SegnoEventType, number>> = /* 
   "passkey.added": 1,
   "passkey.renamed": 1,
   "passkey.removed": 1,
+  "client.created": 1,
+  "client.revoked": 1,
   "key.created": 1,
   "key.rotated": 1,
   "key.retired": 1,

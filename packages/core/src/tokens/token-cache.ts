@@ -1,9 +1,9 @@
-import type { AccessTokenClaims } from "./claims.js";
+import type { AccessTokenClaims, ServiceTokenClaims } from "./claims.js";
 import type { VerificationKey } from "./key-set.js";
 
 /** What was proven about a token, and with which key. */
 export interface CachedToken {
-  readonly claims: AccessTokenClaims;
+  readonly claims: AccessTokenClaims | ServiceTokenClaims;
   readonly kid: string | undefined;
   readonly key: VerificationKey;
 }

@@ -1,5 +1,5 @@
 import { SegnoError, type SegnoErrorCode } from "../errors.js";
-import type { AccessTokenClaims } from "./claims.js";
+import type { AccessTokenClaims, ServiceTokenClaims, TokenCaller } from "./claims.js";
 import type { JsonObject } from "./strict-json.js";
 
 /** What the claims are held against. */
@@ -7,9 +7,16 @@ export interface ClaimExpectations {
   readonly issuer: string;
   readonly audiences: readonly string[];
   readonly toleranceSeconds: number;
+  /** Whose tokens are accepted. */
+  readonly caller: TokenCaller;
 }
 
-const requiredStrings = ["sub", "client_id", "jti", "sid", "acr"] as const;
+type AnyClaims = AccessTokenClaims | ServiceTokenClaims;
+
+const ofAll = ["sub", "client_id", "jti"] as const;
+/** A token has all of them and is a user's, or none and is a service's. */
+const ofUsers = ["sid", "acr", "amr", "auth_time"] as const;
+const maxActors = 4;
 const thumbprintPattern = /^[A-Za-z0-9_-]{43}$/;
 
 /**
@@ -17,23 +24,35 @@ const thumbprintPattern = /^[A-Za-z0-9_-]{43}$/;
  * `scope` may be the empty string: it grants nothing. RFC 9068 section 4, RFC 8725 section 3.
  * @throws SegnoError `token_issuer`, `token_audience`, `token_claim`, `token_expired`, `token_not_yet_valid`
  */
-export function validateClaims(payload: JsonObject, expect: ClaimExpectations, nowSeconds: number): AccessTokenClaims {
+export function validateClaims(payload: JsonObject, expect: ClaimExpectations, nowSeconds: number): AnyClaims {
   if (payload["iss"] !== expect.issuer) throw refused("token_issuer", "iss");
   if (!audienceMatches(payload["aud"], expect.audiences)) throw refused("token_audience", "aud");
-  for (const name of requiredStrings) {
-    const value = payload[name];
-    if (typeof value !== "string" || value === "") throw refused("token_claim", name);
-  }
+  for (const name of ofAll) if (!isText(payload[name])) throw refused("token_claim", name);
   if (typeof payload["scope"] !== "string") throw refused("token_claim", "scope");
-  if (!isStringList(payload["amr"])) throw refused("token_claim", "amr");
-  if (!isTime(payload["auth_time"])) throw refused("token_claim", "auth_time");
+  if (expect.caller !== "user" && !("sid" in payload)) checkService(payload);
+  else if (expect.caller === "service") throw refused("token_claim", "sid");
+  else checkUser(payload);
   if (!isTime(payload["iat"])) throw refused("token_claim", "iat");
   if (!isTime(payload["exp"])) throw refused("token_claim", "exp");
   if ("nbf" in payload && !isTime(payload["nbf"])) throw refused("token_claim", "nbf");
   if ("cnf" in payload && !isConfirmation(payload["cnf"])) throw refused("token_claim", "cnf");
-  const claims = payload as unknown as AccessTokenClaims; // every member was checked above
+  const claims = payload as unknown as AnyClaims; // every member was checked above
   checkTimes(claims, expect.toleranceSeconds, nowSeconds);
   return claims;
+}
+
+function checkUser(payload: JsonObject): void {
+  if (!isText(payload["sid"])) throw refused("token_claim", "sid");
+  if (!isText(payload["acr"])) throw refused("token_claim", "acr");
+  if (!isStringList(payload["amr"])) throw refused("token_claim", "amr");
+  if (!isTime(payload["auth_time"])) throw refused("token_claim", "auth_time");
+  if ("act" in payload && !isActor(payload["act"], 1)) throw refused("token_claim", "act");
+}
+
+/** Half a user is nobody: a token that lacks a session but tells of a sign-in is refused. */
+function checkService(payload: JsonObject): void {
+  for (const name of [...ofUsers, "act"]) if (name in payload) throw refused("token_claim", name);
+  if (payload["sub"] !== payload["client_id"]) throw refused("token_claim", "sub");
 }
 
 /**
@@ -41,7 +60,7 @@ export function validateClaims(payload: JsonObject, expect: ClaimExpectations, n
  * that was set back does not bring an expired token back to life, because its issue time then lies ahead.
  * @throws SegnoError `token_expired`, `token_not_yet_valid`
  */
-export function checkTimes(claims: AccessTokenClaims, toleranceSeconds: number, nowSeconds: number): void {
+export function checkTimes(claims: AnyClaims, toleranceSeconds: number, nowSeconds: number): void {
   if (!(nowSeconds < claims.exp + toleranceSeconds)) throw refused("token_expired", "exp");
   const latest = nowSeconds + toleranceSeconds;
   if (!(claims.iat <= latest)) throw refused("token_not_yet_valid", "iat");
@@ -61,10 +80,27 @@ function isTime(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
 }
 
-/** Only a DPoP key is understood; a binding we cannot check must not read as "not bound". */
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+/** Keys and certificates are understood; a binding we cannot check must not read as "not bound". */
 function isConfirmation(value: unknown): boolean {
-  if (typeof value !== "object" || value === null || !("jkt" in value)) return false;
-  return typeof value.jkt === "string" && thumbprintPattern.test(value.jkt) && Object.keys(value).length === 1;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const members = Object.entries(value);
+  return (
+    members.length > 0 &&
+    members.every(
+      ([name, text]) =>
+        (name === "jkt" || name === "x5t#S256") && typeof text === "string" && thumbprintPattern.test(text),
+    )
+  );
+}
+
+function isActor(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null || depth > maxActors) return false;
+  const { sub, act } = value as Readonly<Record<string, unknown>>;
+  return isText(sub) && (!("act" in value) || isActor(act, depth + 1));
 }
 
 function refused(code: SegnoErrorCode, claim: string): SegnoError {

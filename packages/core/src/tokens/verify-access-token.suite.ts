@@ -203,7 +203,7 @@ export function accessTokenSuite(expectedBackend: "node" | "web"): void {
 
     it("T-018: an optional claim that is there must make sense", async () => {
       const jkt = encodeBase64Url(new Uint8Array(32));
-      for (const cnf of [null, "x", {}, { jkt: 7 }, { jkt: "short" }, { "x5t#S256": jkt }, { jkt, jwk: {} }, []]) {
+      for (const cnf of [null, "x", {}, { jkt: 7 }, { jkt: "short" }, { jkt, jwk: {} }, []]) {
         expect(await outcome(() => verifierWith().verify(signToken(key, goodClaims({ cnf }))))).toBe("token_claim");
       }
       expect(await outcome(() => verifierWith().verify(signToken(key, goodClaims({ cnf: { jkt } }))))).toBe("accepted");

@@ -2,20 +2,25 @@ import { backend } from "#crypto";
 import { type Clock, systemClock } from "../clock.js";
 import { SegnoError } from "../errors.js";
 import { type AlgorithmRow, allowedRows, type SigningAlgorithm } from "./algorithms.js";
-import type { AccessTokenClaims } from "./claims.js";
+import type { AccessTokenClaims, ClaimsOf, TokenCaller } from "./claims.js";
 import type { KeyQuery, KeySet, VerificationKey } from "./key-set.js";
 import { decodeJwsSignature, type JwsParts, parseJwsHeader, parseJwsPayload, splitJws } from "./parse-jws.js";
 import type { JsonObject } from "./strict-json.js";
 import { createTokenCache, type TokenMatch } from "./token-cache.js";
-import { checkTimes, validateClaims } from "./validate-claims.js";
+import { checkTimes, type ClaimExpectations, validateClaims } from "./validate-claims.js";
 
 /** Options of `createAccessTokenVerifier`. */
-export interface AccessTokenVerifierOptions {
+export interface AccessTokenVerifierOptions<Caller extends TokenCaller = "user"> {
   /** The one issuer, compared byte for byte. */
   readonly issuer: string;
   /** Who we are: a token must name at least one of these. */
   readonly audience: string | readonly string[];
   readonly keys: KeySet;
+  /**
+   * Whose tokens are accepted. Default `user`: a token that a service got for itself is refused, because who reads
+   * `sub` as a user's id would take it for one.
+   */
+  readonly caller?: Caller;
   /** Default `["ES256"]`. A key is only used with an algorithm its type, curve and own `alg` allow. */
   readonly algorithms?: readonly SigningAlgorithm[];
   /** How far clocks may be apart, in seconds: 0 to 60, default 5. */
@@ -27,22 +32,22 @@ export interface AccessTokenVerifierOptions {
    * Asked about every token that is otherwise good, also on cache hits. Anything but `false` refuses the token, and
    * what it throws becomes `store_unavailable`. A synchronous answer keeps `verifySync` synchronous.
    */
-  readonly isRevoked?: (claims: AccessTokenClaims) => boolean | Promise<boolean>;
+  readonly isRevoked?: (claims: ClaimsOf<Caller>) => boolean | Promise<boolean>;
 }
 
 /** Checks access tokens. Make one per issuer and audience and keep it. */
-export interface AccessTokenVerifier {
+export interface AccessTokenVerifier<Claims = AccessTokenClaims> {
   /**
    * @throws SegnoError `token_*` when the token is refused, `key_set_unavailable` or `store_unavailable` when it
    * cannot be decided now
    */
-  verify(token: string): Promise<AccessTokenClaims>;
+  verify(token: string): Promise<Claims>;
   /**
    * The same without waiting. `undefined` means "cannot be decided without waiting: call `verify`" (key not loaded,
    * asynchronous `isRevoked`, or a platform without synchronous cryptography). It never means "good".
    * @throws SegnoError `token_*`
    */
-  verifySync(token: string): AccessTokenClaims | undefined;
+  verifySync(token: string): Claims | undefined;
   /** Drops matching tokens from the cache, for example those of a revoked session. @returns how many */
   forget(match: TokenMatch): number;
 }
@@ -56,11 +61,11 @@ interface CheckedHeader {
 /**
  * Makes a verifier for JWT access tokens (RFC 9068): strict canonical JWS, `typ: at+jwt`, an allowed algorithm with a
  * key of matching type, one exact issuer, audience, `exp`, `iat`, `nbf` within the tolerance, and every claim of
- * `AccessTokenClaims` present with the right type. On Node a check runs synchronously when nothing else is going on and
+ * `AccessTokenClaims` present with the right type (of `ServiceTokenClaims` where `caller` admits services). On Node a check runs synchronously when nothing else is going on and
  * on the thread pool when several are in flight.
  *
- * Not checked: possession of the key in `cnf.jkt` (see `verifyDpopProof`; a token with `cnf` must not be accepted as a
- * plain bearer token), scopes, assurance and age (see `assertAccess`), and whether the session still lives, unless
+ * Not checked: possession of the key in `cnf.jkt` (see `verifyDpopProof`) or of the certificate in `cnf["x5t#S256"]` (see
+ * `checkCertificateBinding`; a token with `cnf` must not be accepted as a plain bearer token), scopes, assurance and age (see `assertAccess`), and whether the session still lives, unless
  * `isRevoked` looks.
  * @throws TypeError when an option is missing or out of range
  * @example
@@ -71,7 +76,10 @@ interface CheckedHeader {
  * });
  * const claims = await verifier.verify(token);
  */
-export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): AccessTokenVerifier {
+export function createAccessTokenVerifier<Caller extends TokenCaller = "user">(
+  options: AccessTokenVerifierOptions<Caller>,
+): AccessTokenVerifier<ClaimsOf<Caller>> {
+  type Claims = ClaimsOf<Caller>;
   const { keys, isRevoked } = options;
   const clock = options.clock ?? systemClock;
   const expect = checkedExpectations(options);
@@ -86,7 +94,7 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
   }
 
   /** A remembered token, if its key is still in the set and its time has not passed. */
-  function recall(digest: string): AccessTokenClaims | undefined {
+  function recall(digest: string): Claims | undefined {
     const entry = cache?.get(digest);
     if (entry === undefined) return undefined;
     if (keys.current({ kid: entry.kid, alg: entry.key.alg }) !== entry.key) {
@@ -94,7 +102,7 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
       return undefined;
     }
     checkTimes(entry.claims, expect.toleranceSeconds, nowSeconds());
-    return entry.claims;
+    return entry.claims as Claims; // this verifier alone fills its cache
   }
 
   function dropAndRefuse(digest: string | undefined): SegnoError {
@@ -103,7 +111,7 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
   }
 
   /** @returns true when it was decided without waiting */
-  function checkRevokedSync(claims: AccessTokenClaims, digest: string | undefined): boolean {
+  function checkRevokedSync(claims: Claims, digest: string | undefined): boolean {
     if (isRevoked === undefined) return true;
     const answer = askRevoked(isRevoked, claims);
     if (answer instanceof Promise) {
@@ -114,7 +122,7 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
     return true;
   }
 
-  async function checkRevoked(claims: AccessTokenClaims, digest: string | undefined): Promise<AccessTokenClaims> {
+  async function checkRevoked(claims: Claims, digest: string | undefined): Promise<Claims> {
     if (isRevoked === undefined) return claims;
     let answer: unknown;
     try {
@@ -131,14 +139,14 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
   }
 
   /** Everything after the signature held. */
-  function accept(parts: JwsParts, header: CheckedHeader, key: VerificationKey, digest: string | undefined) {
+  function accept(parts: JwsParts, header: CheckedHeader, key: VerificationKey, digest: string | undefined): Claims {
     if (headers.size < maxHeaders && !headers.has(parts.header)) headers.set(parts.header, header);
     const claims = validateClaims(parseJwsPayload(parts.payload), expect, nowSeconds());
     if (digest !== undefined) cache?.set(digest, { claims, kid: header.query.kid, key });
-    return claims;
+    return claims as Claims; // of the callers asked for: validateClaims saw to it
   }
 
-  function verifySync(token: string): AccessTokenClaims | undefined {
+  function verifySync(token: string): Claims | undefined {
     if (backend.verifySync === undefined || backend.sha256Sync === undefined) return undefined;
     const parts = splitJws(token);
     const digest = cache === undefined ? undefined : backend.sha256Sync(token);
@@ -153,7 +161,7 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
     return checkRevokedSync(claims, digest) ? claims : undefined;
   }
 
-  async function verify(token: string): Promise<AccessTokenClaims> {
+  async function verify(token: string): Promise<Claims> {
     const parts = splitJws(token);
     let digest: string | undefined;
     if (cache !== undefined) {
@@ -221,9 +229,9 @@ function revocationUnknown(cause: unknown): SegnoError {
   return new SegnoError("store_unavailable", "Whether the token is revoked could not be found out.", { cause });
 }
 
-function askRevoked(
-  isRevoked: NonNullable<AccessTokenVerifierOptions["isRevoked"]>,
-  claims: AccessTokenClaims,
+function askRevoked<Claims>(
+  isRevoked: (claims: Claims) => boolean | Promise<boolean>,
+  claims: Claims,
 ): boolean | Promise<boolean> {
   try {
     return isRevoked(claims);
@@ -232,7 +240,7 @@ function askRevoked(
   }
 }
 
-function checkedExpectations(options: AccessTokenVerifierOptions) {
+function checkedExpectations(options: AccessTokenVerifierOptions<TokenCaller>): ClaimExpectations {
   const audiences = typeof options.audience === "string" ? [options.audience] : [...options.audience];
   const toleranceSeconds = options.clockToleranceSeconds ?? 5;
   if (options.issuer === "") throw new TypeError("`issuer` must not be empty.");
@@ -240,7 +248,9 @@ function checkedExpectations(options: AccessTokenVerifierOptions) {
   if (!(toleranceSeconds >= 0 && toleranceSeconds <= 60)) {
     throw new TypeError("`clockToleranceSeconds` must be between 0 and 60.");
   }
-  return { issuer: options.issuer, audiences, toleranceSeconds };
+  const caller = options.caller ?? "user";
+  if (!["user", "service", "any"].includes(caller)) throw new TypeError("`caller` must be user, service or any.");
+  return { issuer: options.issuer, audiences, toleranceSeconds, caller };
 }
 
 function checkedSize(maxEntries: number): number {

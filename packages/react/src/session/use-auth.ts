@@ -18,7 +18,7 @@ export interface Auth {
    * Whether the session meets a requirement, for deciding what to show: the server decides what is allowed. What is
    * not known (yet) counts as not met; scopes become known a moment after they are first asked for.
    */
-  readonly has: (requirement: AccessRequirement) => boolean;
+  readonly has: (requirement: Omit<AccessRequirement, "caller">) => boolean;
   /** Ends the session here and in the other tabs. On an error the session still exists. */
   readonly signOut: () => Promise<Result<void>>;
 }

@@ -13,6 +13,7 @@ import type { ResolvedConfig } from "../config.js";
 import type { Actor, Logger, RandomSource, RateLimiter } from "../engine.js";
 import { toSegnoError } from "../storage/index.js";
 import { type ClientIp, createClientIpResolver } from "./client-ip.js";
+import type { CertificateResolver } from "./client-certificate.js";
 import { cookieNames, createRouteCookies } from "./cookies.js";
 import { corsHeaders, preflightHeaders } from "./cors.js";
 import { errorParts } from "./error-response.js";
@@ -37,6 +38,7 @@ export interface HandlerParts {
   readonly authenticate: (
     input: AuthenticateInput & { readonly withAccount?: boolean },
   ) => AuthState | Promise<AuthState>;
+  readonly certificateOf: CertificateResolver;
 }
 export type Handler = (request: Request, peer?: Peer) => Promise<Response>;
 /** The way of a request without web objects. A `Request` may go it too. */
@@ -162,6 +164,7 @@ async function contextOf(parts: ExchangeParts, arrival: Arrival, target: Target)
     auth,
     caller: () => requireSession(auth),
     actor: actorOf(requestId, caller),
+    certificate: () => parts.certificateOf(request.headers, arrival.peer),
     cookies: target.cookies,
   };
 }
@@ -182,6 +185,8 @@ function authenticate(parts: ExchangeParts, arrival: Arrival, route: Route): Aut
 function requireSession(auth: AuthState): Authentication {
   if (auth.status === "authenticated") return auth;
   if (auth.status === "invalid") throw new SegnoError(auth.reason);
+  // no route of the engine is for services: all of them act on the caller's own account
+  if (auth.status === "service") throw new SegnoError("forbidden");
   throw new SegnoError(auth.status === "anonymous" ? "unauthenticated" : "insufficient_user_authentication");
 }
 

@@ -1,4 +1,5 @@
 /** What other folders may use of the HTTP layer. */
+export { type CertificateResolver, createCertificateResolver, thumbprintOf } from "./client-certificate.js";
 export { type ClientIpResolver, clientIpOf } from "./client-ip.js";
 export { ambiguous, cookieNames, readCookie } from "./cookies.js";
 export { errorParts } from "./error-response.js";

@@ -1,4 +1,4 @@
-import type { Authentication, AuthState } from "@segno/core";
+import type { Authentication, AuthState, PeerCertificate } from "@segno/core";
 import type { GenericSchema } from "valibot";
 import type { Actor } from "../engine.js";
 import type { Incoming } from "./incoming.js";
@@ -18,6 +18,8 @@ export interface RouteContext<Body = undefined> {
   readonly caller: () => Authentication;
   /** Who to name in events. */
   readonly actor: Actor;
+  /** The client certificate the request came with, by the socket or by a listed proxy's header. */
+  readonly certificate: () => PeerCertificate | undefined;
   readonly cookies: RouteCookies;
 }
 

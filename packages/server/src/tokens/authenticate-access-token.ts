@@ -1,4 +1,4 @@
-import { type AccessTokenClaims, type AuthState, SegnoError, scopeList } from "@segno/core";
+import { type AccessTokenClaims, type AuthState, authStateOf, checkCertificateBinding, SegnoError } from "@segno/core";
 import type { Engine } from "../engine.js";
 import { isKnownLive, rememberLive } from "../sessions/index.js";
 import { checkDpopProof } from "./check-dpop-proof.js";
@@ -12,6 +12,8 @@ export interface PresentedAccessToken {
   readonly proof: string | null;
   readonly method: string;
   readonly url: string;
+  /** SHA-256 of the client certificate it came with, base64url; undefined for none. */
+  readonly thumbprint: () => string | undefined;
   /** Ask the store, whatever is remembered. */
   readonly fresh?: boolean;
 }
@@ -46,7 +48,7 @@ function requireLive(
   input: PresentedAccessToken,
   claims: AccessTokenClaims,
 ): AuthState | Promise<AuthState> {
-  if (input.fresh !== true && isKnownLive(engine, claims)) return stateOf(claims);
+  if (input.fresh !== true && isKnownLive(engine, claims)) return authStateOf(claims);
   const askedAtMs = engine.clock.nowMs();
   const { jti, sid, sub } = claims;
   const answer = engine.store.isTokenLive({ jti, sid, sub, nowMs: askedAtMs });
@@ -56,34 +58,20 @@ function requireLive(
       throw new SegnoError("token_revoked");
     }
     rememberLive(engine, claims, askedAtMs);
-    return stateOf(claims);
+    return authStateOf(claims);
   };
   return typeof answer === "boolean" ? judge(answer) : answer.then(judge);
 }
 
-function stateOf(claims: AccessTokenClaims): AuthState {
-  return {
-    status: "authenticated",
-    subject: claims.sub,
-    sessionId: claims.sid,
-    clientId: claims.client_id,
-    scopes: scopeList(claims.scope),
-    acr: claims.acr,
-    amr: claims.amr,
-    authTime: claims.auth_time,
-    expiresAt: claims.exp,
-    via: "access_token",
-    claims,
-  };
-}
-
 async function checkBinding(engine: Engine, input: PresentedAccessToken, claims: AccessTokenClaims): Promise<void> {
-  if (claims.cnf === undefined) {
+  if (claims.cnf?.["x5t#S256"] !== undefined) checkCertificateBinding(claims, input.thumbprint());
+  const jkt = claims.cnf?.jkt;
+  if (jkt === undefined) {
     if (input.scheme === "DPoP") throw new SegnoError("invalid_token", "An unbound token was presented as bound.");
     return;
   }
   if (input.scheme !== "DPoP") throw new SegnoError("invalid_token", "A bound token was presented without its proof.");
   if (input.proof === null) throw new SegnoError("invalid_dpop_proof");
   const { proof, method, url, token: accessToken } = input;
-  await checkDpopProof(engine, { proof, method, url, accessToken, expectedJkt: claims.cnf.jkt });
+  await checkDpopProof(engine, { proof, method, url, accessToken, expectedJkt: jkt });
 }

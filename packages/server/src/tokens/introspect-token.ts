@@ -24,7 +24,7 @@ export async function introspectToken(engine: Engine, token: string, onlySession
   if (claims === undefined || isOthers(claims.sid)) return inactive;
   const { jti, sid, sub } = claims;
   if (!(await engine.store.isTokenLive({ jti, sid, sub, nowMs: engine.clock.nowMs() }))) return inactive;
-  return { active: true, token_type: claims.cnf === undefined ? "Bearer" : "DPoP", ...claims };
+  return { active: true, token_type: claims.cnf?.jkt === undefined ? "Bearer" : "DPoP", ...claims };
 }
 
 async function introspectRefreshToken(

@@ -93,7 +93,7 @@ async function beginFamily(
 export function presentTokens(minted: MintedAccessToken): Tokens {
   return {
     accessToken: minted.token,
-    tokenType: minted.claims.cnf === undefined ? "Bearer" : "DPoP",
+    tokenType: minted.claims.cnf?.jkt === undefined ? "Bearer" : "DPoP",
     expiresInSeconds: minted.expiresInSeconds,
     scope: minted.claims.scope,
   };
@@ -112,7 +112,7 @@ export function issuedEvent(issued: {
       kid,
       audience: typeof claims.aud === "string" ? [claims.aud] : claims.aud,
       scope: claims.scope,
-      tokenType: claims.cnf === undefined ? "Bearer" : "DPoP",
+      tokenType: claims.cnf?.jkt === undefined ? "Bearer" : "DPoP",
       expiresAt: new Date(claims.exp * 1000).toISOString(),
       ...(issued.familyId === undefined ? {} : { familyId: issued.familyId }),
     },

@@ -1,7 +1,8 @@
 import { type Authentication, SegnoError } from "@segno/core";
 import * as v from "valibot";
 import type { Engine } from "../engine.js";
-import { defineRoute, type Route } from "../http/route.js";
+import { thumbprintOf } from "../http/index.js";
+import { defineRoute, type Route, type RouteContext } from "../http/route.js";
 import type { Incoming } from "../http/incoming.js";
 import { authenticateAccessToken } from "./authenticate-access-token.js";
 import { authenticateIntrospectionClient, requirePublicClient } from "./authenticate-client.js";
@@ -77,14 +78,14 @@ function introspect(engine: Engine): Route {
     answers: {
       200: { description: "`active`, and the claims when it is true.", schema: v.looseObject({ active: v.boolean() }) },
     },
-    handle: async ({ request, body }) => {
+    handle: async ({ request, body, certificate }) => {
       const client = authenticateIntrospectionClient(engine.config, {
         authorization: request.headers.get("authorization"),
         clientId: body.client_id,
         clientSecret: body.client_secret,
       });
       if (client !== undefined) return { json: await introspectToken(engine, body.token) };
-      const caller = await callerByToken(engine, request);
+      const caller = await callerByToken(engine, request, certificate);
       if (caller !== undefined) return { json: await introspectToken(engine, body.token, caller.sessionId) };
       throw new SegnoError("invalid_client");
     },
@@ -92,7 +93,11 @@ function introspect(engine: Engine): Route {
 }
 
 /** Whose access token is in the header. Never the cookie: it would make this callable from any site. */
-async function callerByToken(engine: Engine, request: Incoming): Promise<Authentication | undefined> {
+async function callerByToken(
+  engine: Engine,
+  request: Incoming,
+  certificate: RouteContext["certificate"],
+): Promise<Authentication | undefined> {
   const [, scheme = "", token = ""] =
     /^(bearer|dpop) +([\w.~+/=-]+) *$/i.exec(request.headers.get("authorization") ?? "") ?? [];
   if (token === "") return undefined;
@@ -102,6 +107,7 @@ async function callerByToken(engine: Engine, request: Incoming): Promise<Authent
     proof: request.headers.get("dpop"),
     method: request.method,
     url: request.url,
+    thumbprint: () => thumbprintOf(certificate()),
     fresh: true,
   });
   return state.status === "authenticated" ? state : undefined;
