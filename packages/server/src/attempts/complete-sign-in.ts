@@ -12,6 +12,7 @@ import {
 import { issueTokens, type Tokens } from "../tokens/index.js";
 import type { Schema } from "../storage/schema.js";
 import { presentUser, type User } from "../users/index.js";
+import { rememberBrowser } from "./known-browser.js";
 import type { Refusal } from "./run-sign-in.js";
 
 /** `cookie`: the browser gets a session cookie. `token`: no cookie, tokens in the body (native and cross-origin apps). */
@@ -96,13 +97,17 @@ export async function completeSignIn(
   };
 }
 
-/** After commit: the cookie, unless tokens were asked for. */
+/** After commit: the cookies, unless tokens were asked for. */
 export function deliverSession(
+  engine: Engine,
   context: RouteContext<unknown>,
-  completed: Pick<CompletedSignIn, "sessionToken" | "cookieSeconds">,
+  completed: CompletedSignIn,
   mode: SignInMode,
 ): void {
-  if (mode === "cookie") context.cookies.setSession(completed.sessionToken, completed.cookieSeconds);
+  if (mode !== "cookie") return;
+  context.cookies.setSession(completed.sessionToken, completed.cookieSeconds);
+  const { email, emailVerified } = completed.signedIn.user;
+  if (email !== null && emailVerified) rememberBrowser(engine, context, email);
 }
 
 async function endPrevious(engine: Engine, context: RouteContext<unknown>, trx: Db): Promise<void> {

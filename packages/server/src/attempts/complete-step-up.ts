@@ -58,8 +58,13 @@ export async function completeStepUp(
 }
 
 /** After commit. A session held by cookie gets its new cookie also where tokens were asked for: the old one is dead. */
-export function deliverStepUp(context: RouteContext<unknown>, completed: CompletedSignIn, mode: SignInMode): void {
-  deliverSession(context, completed, context.caller().via === "session" ? "cookie" : mode);
+export function deliverStepUp(
+  engine: Engine,
+  context: RouteContext<unknown>,
+  completed: CompletedSignIn,
+  mode: SignInMode,
+): void {
+  deliverSession(engine, context, completed, context.caller().via === "session" ? "cookie" : mode);
 }
 
 /** Where a step-up is answered to: as the caller came, unless they ask otherwise. */

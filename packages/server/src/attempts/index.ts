@@ -9,6 +9,7 @@ export {
 } from "./complete-sign-in.js";
 export { type CompleteStepUp, completeStepUp, deliverStepUp, stepUpMode } from "./complete-step-up.js";
 export { type AttemptKey, consumeAttempt, countTry, maxTries } from "./consume-attempt.js";
+export { knownBrowserOf, rememberBrowser } from "./known-browser.js";
 export { hashSecret } from "./hash.js";
 export { tokenBinding } from "./token-binding.js";
 export { requireOwnAttempt } from "./require-own-attempt.js";

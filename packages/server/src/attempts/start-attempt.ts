@@ -11,7 +11,10 @@ export interface StartAttempt {
   readonly browser: string;
   readonly userId?: string | undefined;
   readonly sessionId?: string | undefined;
-  /** Normalised address. Older attempts of the same kind for it end here (T-108). */
+  /**
+   * Normalised address. Older attempts of the same kind for it in the same browser end here (T-108). Those of other
+   * browsers live on, each of use in its own browser alone: else anybody could end the owner's.
+   */
   readonly identifier?: string | undefined;
   readonly challenge?: string | undefined;
   readonly codeMac?: string | undefined;
@@ -21,16 +24,17 @@ export interface StartAttempt {
   readonly id?: string | undefined;
 }
 
-/** Opens an attempt for 10 minutes and ends older ones for the same address. The store sweeps them a day after their end. */
+/** Opens an attempt for 10 minutes and ends older ones of this browser for the same address. The store sweeps them a day after their end. */
 export async function startAttempt(engine: Engine, trx: Db, input: StartAttempt): Promise<AttemptRow> {
   const nowMs = engine.clock.nowMs();
+  const browserHash = hashSecret(input.browser);
   if (input.identifier !== undefined) {
-    await voidAttempts(trx, { kind: input.kind, identifier: input.identifier, nowMs });
+    await voidAttempts(trx, { kind: input.kind, identifier: input.identifier, browserHash, nowMs });
   }
   const row: AttemptRow = {
     id: input.id ?? engine.newId(),
     kind: input.kind,
-    browser_hash: hashSecret(input.browser),
+    browser_hash: browserHash,
     user_id: input.userId ?? null,
     session_id: input.sessionId ?? null,
     identifier: input.identifier ?? null,

@@ -52,17 +52,17 @@ export function addTry(
     .executeTakeFirst();
 }
 
-/** Ends every open attempt of a kind for an address (and account, where one is given). */
+/** Ends every open attempt of a kind that a browser began for an address. */
 export async function voidAttempts(
   trx: Db,
-  input: { kind: AttemptKind; identifier?: string; userId?: string; nowMs: number },
+  input: { kind: AttemptKind; identifier: string; browserHash: string; nowMs: number },
 ): Promise<void> {
-  let query = trx
+  await trx
     .updateTable("segno_attempts")
     .set({ consumed_at: input.nowMs })
     .where("kind", "=", input.kind)
-    .where("consumed_at", "is", null);
-  if (input.identifier !== undefined) query = query.where("identifier", "=", input.identifier);
-  if (input.userId !== undefined) query = query.where("user_id", "=", input.userId);
-  await query.execute();
+    .where("identifier", "=", input.identifier)
+    .where("browser_hash", "=", input.browserHash)
+    .where("consumed_at", "is", null)
+    .execute();
 }

@@ -6,12 +6,13 @@ import type { RouteCookies } from "./route.js";
 export interface CookieNames {
   readonly session: string;
   readonly browser: string;
+  readonly known: string;
   readonly isSecure: boolean;
 }
 
 export function cookieNames(isSecure: boolean): CookieNames {
   const prefix = isSecure ? "__Host-" : "";
-  return { session: `${prefix}segno.sid`, browser: `${prefix}segno.tx`, isSecure };
+  return { session: `${prefix}segno.sid`, browser: `${prefix}segno.tx`, known: `${prefix}segno.known`, isSecure };
 }
 
 /** A second cookie of the same name: somebody planted one of them, and nobody can say which. */
@@ -43,6 +44,7 @@ export function readCookie(header: string | null, name: string): string | undefi
 
 const isBlank = (code: number) => code === 32 || code === 9;
 const browserSeconds = 86_400;
+const knownSeconds = 180 * 86_400;
 const browserHandle = /^[A-Za-z0-9_-]{43}$/;
 
 /**
@@ -87,6 +89,12 @@ export function createRouteCookies(
       if (told === null) put(names.browser, browser, browserSeconds);
       return browser;
     },
+    known() {
+      // read on demand: few requests ask
+      const known = readCookie(header, names.known);
+      return typeof known === "string" ? known : undefined;
+    },
+    setKnown: (value) => void put(names.known, value, knownSeconds),
     sessionToken: () => (typeof session === "string" ? session : undefined),
     setSession: (token, maxAgeSeconds) => void put(names.session, token, maxAgeSeconds),
     clearSession: () => void put(names.session, "", 0),

@@ -7,7 +7,7 @@ export { createExchange, createHandler, type Exchange, type Handler } from "./ha
 export { readHeader } from "./headers.js";
 export { checkHealth, type HealthCheck, type HealthReport, healthRoutes } from "./health.js";
 export { type Incoming, type IncomingWithBody, incomingOf } from "./incoming.js";
-export { parseIpRange } from "./ip-address.js";
+export { networkOf, parseIpRange } from "./ip-address.js";
 export { openApiRoute } from "./openapi.js";
 export { isPlainPath, pathOf } from "./path.js";
 export { createRateLimiter } from "./rate-limiter.js";

@@ -54,6 +54,17 @@ export function bucketOf(address: IpAddress): string {
   return `${groups.join(":")}::/64`;
 }
 
+/**
+ * The network around a bucket of `bucketOf`: the /24 of an IPv4 address, the /48 of an IPv6 one. Whoever has one address of
+ * it can often get the others, and few people in one network ask for the same thing. Other text is its own network.
+ */
+export function networkOf(bucket: string): string {
+  const v4 = /^(\d+\.\d+\.\d+)\.\d+$/.exec(bucket);
+  if (v4 !== null) return `${v4[1]}.0/24`;
+  const v6 = /^([\da-f]+:[\da-f]+:[\da-f]+):[\da-f]+::\/64$/.exec(bucket);
+  return v6 === null ? bucket : `${v6[1]}::/48`;
+}
+
 export interface IpRange {
   readonly address: IpAddress;
   readonly prefixBits: number;

@@ -31,6 +31,9 @@ export interface RouteCookies {
   browser(): string;
   /** The browser handle if the request carried one. */
   existingBrowser(): string | undefined;
+  /** What the cookie for known browsers holds, unchecked. */
+  known(): string | undefined;
+  setKnown(value: string): void;
   /** The session token as presented. */
   sessionToken(): string | undefined;
   setSession(token: string, maxAgeSeconds: number): void;

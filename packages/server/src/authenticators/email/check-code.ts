@@ -2,7 +2,8 @@ import { SegnoError } from "@segno/core";
 import { type AttemptKey, type AttemptRow, countTry, maxTries } from "../../attempts/index.js";
 import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
-import { limitByAddress, limitByAll, limitByIp } from "../limits.js";
+import { limitByAll, limitByIp } from "../limits.js";
+import { limitGuesses } from "./limit-mails.js";
 import { pickLocale } from "./locale.js";
 import { wrongCodesMail } from "./mails.js";
 import { verifyRules } from "./rules.js";
@@ -22,7 +23,7 @@ export async function checkCode(
   await limitByIp(engine, context, verifyRules.ip);
   await limitByAll(engine, verifyRules.all);
   const attempt = await countTry(engine, engine.store.db, input.key);
-  await limitByAddress(engine, attempt.identifier ?? attempt.id, verifyRules.address);
+  await limitGuesses(engine, context, attempt.identifier ?? attempt.id);
   if (isRightCode(engine, attempt, input.code)) return attempt;
   if (attempt.tries >= maxTries) await alertGuessing(engine, context, attempt);
   throw new SegnoError("wrong_code");

@@ -56,6 +56,6 @@ export async function redeemLink(engine: Engine, context: RouteContext<unknown>,
     });
     return isRefusal(completed) ? completed : { ...completed, returnTo: attemptData(attempt, "returnTo") ?? "/" };
   });
-  deliverSession(context, done, "cookie");
+  deliverSession(engine, context, done, "cookie");
   return { outcome: "signed_in", returnTo: done.returnTo };
 }

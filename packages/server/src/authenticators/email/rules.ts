@@ -1,14 +1,23 @@
 import type { RateRule } from "../../engine.js";
 
-/** Sending: mails to one address, asked for from one place, and in all (T-108). */
-export const startRules: Readonly<Record<"address" | "ip" | "all", RateRule>> = {
-  address: { name: "email.start.address", limit: 5, windowSeconds: 600 },
+const daySeconds = 86_400;
+
+/**
+ * Sending (T-108): mails asked for from one place; to one address, asked for by one known browser or network; to one
+ * address, asked for by all browsers that are not known to it; by all that are; and in all.
+ */
+export const startRules: Readonly<Record<"ip" | "asker" | "askerDay" | "address" | "known" | "all", RateRule>> = {
+  asker: { name: "email.start.asker", limit: 5, windowSeconds: 600 },
+  askerDay: { name: "email.start.asker.day", limit: 12, windowSeconds: daySeconds },
+  address: { name: "email.start.address", limit: 40, windowSeconds: daySeconds },
+  known: { name: "email.start.known", limit: 40, windowSeconds: daySeconds },
   ip: { name: "email.start.ip", limit: 30, windowSeconds: 600 },
   all: { name: "email.start.all", limit: 5000, windowSeconds: 3600 },
 };
 
 /**
- * Guessing: codes tried for one address over all its attempts (T-095), from one place, and in all. At 20 an hour a code of
+ * Guessing: codes tried for one address over all its attempts (T-095), from one place, and in all. A known browser of the
+ * address has a budget of its own, so that a stranger's guesses do not use up the owner's (T-098). At 20 an hour a code of
  * six digits, new with each attempt, is guessed once in 5.7 years of trying. Links and passkeys are not held up by it.
  */
 export const verifyRules: Readonly<Record<"address" | "ip" | "all", RateRule>> = {

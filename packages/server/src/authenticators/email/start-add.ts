@@ -2,11 +2,10 @@ import { attemptSeconds, hashSecret, startAttempt } from "../../attempts/index.j
 import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
 import { normalizeEmail } from "../../users/index.js";
-import { limitByAddress, limitByAll, limitByIp } from "../limits.js";
 import { demandRecent } from "../require-recent.js";
+import { limitMails } from "./limit-mails.js";
 import { pickLocale } from "./locale.js";
 import { addAddressMail } from "./mails.js";
-import { startRules } from "./rules.js";
 import { codeLength, codeOf, macOfCode, newLinkToken } from "./secrets.js";
 import type { EmailChallenge } from "./start-sign-in.js";
 
@@ -22,9 +21,7 @@ export async function startEmailAdd(
   const caller = context.caller();
   const email = normalizeEmail(input.email);
   await demandRecent(engine, caller, context.actor);
-  await limitByIp(engine, context, startRules.ip);
-  await limitByAddress(engine, email, startRules.address);
-  await limitByAll(engine, startRules.all);
+  await limitMails(engine, context, email);
   const locale = pickLocale(input.locale, context.request.headers.get("accept-language"));
   const browser = context.cookies.browser();
   const secret = newLinkToken(engine);

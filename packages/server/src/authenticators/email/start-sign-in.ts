@@ -2,10 +2,9 @@ import { attemptSeconds, hashSecret, startAttempt } from "../../attempts/index.j
 import type { Engine } from "../../engine.js";
 import { invalidFields, type RouteContext, safeReturnPath } from "../../http/index.js";
 import { normalizeEmail } from "../../users/index.js";
-import { limitByAddress, limitByAll, limitByIp } from "../limits.js";
+import { limitMails } from "./limit-mails.js";
 import { pickLocale } from "./locale.js";
 import { noAccountMail, signInMail } from "./mails.js";
-import { startRules } from "./rules.js";
 import { codeLength, codeOf, macOfCode, newLinkToken } from "./secrets.js";
 
 export interface StartEmailSignIn {
@@ -35,9 +34,7 @@ export async function startEmailSignIn(
   const email = normalizeEmail(input.email);
   const returnTo = returnPath(engine, input.returnTo);
   const locale = pickLocale(input.locale, context.request.headers.get("accept-language"));
-  await limitByIp(engine, context, startRules.ip);
-  await limitByAddress(engine, email, startRules.address);
-  await limitByAll(engine, startRules.all);
+  await limitMails(engine, context, email);
   const browser = context.cookies.browser();
   const linkToken = newLinkToken(engine);
   const code = codeOf(linkToken);

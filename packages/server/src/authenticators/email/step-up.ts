@@ -54,6 +54,6 @@ export async function stepUpByEmailCode(
       mode: input.mode,
     });
   });
-  deliverStepUp(context, done, input.mode);
+  deliverStepUp(engine, context, done, input.mode);
   return done.signedIn;
 }

@@ -15,15 +15,17 @@ describe.skipIf(samples === 0)("time tells nothing about an address", () => {
       timeout: 600_000,
     },
     async ({ signUp }) => {
-      const site = await openSite({ signIn: { signUp } });
+      const site = await openSite({ signIn: { signUp }, rateLimit: true });
       await site.queue.stop();
       const known = Array.from({ length: 50 }, (_, index) => `known${index}@example.com`);
       for (const email of known) await addAccount(site, email);
       const measure = async (email: string): Promise<number> => {
         const browser = site.browser();
         const from = process.hrtime.bigint();
-        await browser.call("/v1/email/start", { email });
-        return Number(process.hrtime.bigint() - from);
+        const { status } = await browser.call("/v1/email/start", { email });
+        const took = Number(process.hrtime.bigint() - from);
+        expect(status).toBe(202);
+        return took;
       };
       const times: Record<"known" | "unknown", number[]> = { known: [], unknown: [] };
       for (let index = 0; index < samples + 200; index += 1) {
@@ -37,7 +39,8 @@ describe.skipIf(samples === 0)("time tells nothing about an address", () => {
           const took = await measure(email);
           if (index >= 200) times[kind].push(took);
         }
-        site.clock.advance({ seconds: 1 });
+        // budgets count, and none is ever used up
+        site.clock.advance({ hours: 1 });
         if (index % 100 === 0) await site.store.db.deleteFrom("segno_attempts").execute();
       }
       await site.close();

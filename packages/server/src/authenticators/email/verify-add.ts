@@ -1,5 +1,5 @@
 import { SegnoError } from "@segno/core";
-import { browserHashOf, consumeAttempt, requireOwnAttempt } from "../../attempts/index.js";
+import { browserHashOf, consumeAttempt, rememberBrowser, requireOwnAttempt } from "../../attempts/index.js";
 import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
 import { isUniqueViolation } from "../../storage/index.js";
@@ -39,5 +39,6 @@ export async function verifyEmailAdd(
     });
   engine.mail.nudge();
   engine.events.nudge();
+  if (caller.via === "session" && user.email !== null) rememberBrowser(engine, context, user.email);
   return user;
 }

@@ -58,6 +58,6 @@ export async function verifyEmailCode(
       jkt,
     });
   });
-  deliverSession(context, completed, input.mode);
+  deliverSession(engine, context, completed, input.mode);
   return completed.signedIn;
 }

@@ -63,6 +63,6 @@ export async function finishSignIn(
     const { mode } = input;
     return completeSignIn(engine, context, trx, { user, isNewUser: false, acr, amr, method: run.method, mode, jkt });
   });
-  deliverSession(context, completed, input.mode);
+  deliverSession(engine, context, completed, input.mode);
   return completed.signedIn;
 }

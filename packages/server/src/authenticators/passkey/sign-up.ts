@@ -94,6 +94,6 @@ export async function finishSignUp(
       jkt,
     });
   });
-  deliverSession(context, completed, input.mode);
+  deliverSession(engine, context, completed, input.mode);
   return completed.signedIn;
 }

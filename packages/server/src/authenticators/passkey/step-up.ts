@@ -68,6 +68,6 @@ export async function finishStepUp(
     const { acr, amr } = checked.verified;
     return completeStepUp(engine, context, trx, { user, acr, amr, method: run.method, mode: input.mode });
   });
-  deliverStepUp(context, done, input.mode);
+  deliverStepUp(engine, context, done, input.mode);
   return done.signedIn;
 }
