@@ -19,7 +19,7 @@ import {
   openApiRoute,
   type Route,
 } from "./http/index.js";
-import { createKeyring, type Keyring } from "./keys/index.js";
+import { createKeyring, createLocalCustody, type Keyring, type Prepared, withOutsideWork } from "./keys/index.js";
 import { createMailQueue } from "./mail/index.js";
 import { hasAccount } from "./users/index.js";
 import type { ResolvedOptions } from "./resolve-config.js";
@@ -60,8 +60,10 @@ export async function compose(resolved: ResolvedOptions, options: ComposeOptions
   }
 }
 
-async function composeOn(resolved: ResolvedOptions, store: Engine["store"], hasBackground: boolean): Promise<Running> {
+async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], hasBackground: boolean): Promise<Running> {
   const { config, clock, random, log } = resolved;
+  const prepared: Prepared = new WeakMap();
+  const store = resolved.custody === undefined ? opened : withOutsideWork(opened, prepared);
   const newId = createIdSource(clock, random);
   const secrets = createSecrets(config.secrets, random);
   const base = { config, clock, random, newId, store, secrets, log };
@@ -70,7 +72,8 @@ async function composeOn(resolved: ResolvedOptions, store: Engine["store"], hasB
     { ...base, hasAccount: (email) => hasAccount(engine, store.db, email) },
     resolved.transport,
   );
-  const keyring = createKeyring({ ...base, events });
+  const custody = resolved.custody ?? createLocalCustody(secrets);
+  const keyring = createKeyring({ ...base, events, custody, purpose: "access_token", prepared });
   const limiter = createRateLimiter({ db: store.db, clock, isOn: config.rateLimit });
   const engine: Engine = { ...base, fetch: resolved.fetch, events, mail, signer: keyring, limiter };
   await keyring.ready();

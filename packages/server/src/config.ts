@@ -1,4 +1,5 @@
 import type { Clock, JwkSet, SigningAlgorithm, TelemetryHook } from "@segno/core";
+import type { KeyCustody } from "./keys/index.js";
 import type { Logger, MailTransport, RandomSource } from "./ports.js";
 import type { StoreSource } from "./storage/source.js";
 
@@ -172,6 +173,15 @@ export interface KeyOptions {
   readonly signingSeconds?: number;
   /** How long a key is published before it signs. At least 900, so that caches of verifiers know it by then. Default 24 hours. */
   readonly publishSeconds?: number;
+  /**
+   * Where private keys are. A custody given here is the only one that signs: a key made in another one verifies, and a
+   * rotation that says `changeCustody` moves on from it.
+   */
+  readonly custody?: KeyCustody;
+  /** How long an unwrapped key stays in memory before its custody is asked again. At least 60, at most 24 hours. Default 1 hour. */
+  readonly leaseSeconds?: number;
+  /** How long signing goes on after that while the custody does not answer. Then 503 `key_unavailable`. 0 to 24 hours. Default 15 minutes. */
+  readonly outageSeconds?: number;
 }
 /** How the client's address is known, for rate limits. Every host has exactly one right answer. */
 export type ClientIpOptions =
@@ -206,7 +216,7 @@ export interface ResolvedConfig {
   };
   readonly session: Required<SessionOptions>;
   readonly tokens: Required<TokenOptions>;
-  readonly keys: Required<KeyOptions>;
+  readonly keys: Required<Omit<KeyOptions, "custody">>;
   readonly services: ReadonlyMap<string, ServiceClient>;
   readonly clientCertificate: ClientCertificateOptions | undefined;
 }

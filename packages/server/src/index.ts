@@ -11,6 +11,15 @@ export type {
 export type { LogFields, Logger, MailMessage, MailTransport, RandomSource } from "./engine.js";
 export type { EventListener } from "./events/index.js";
 export type { HealthReport } from "./http/index.js";
+export type {
+  KeyAlgorithm,
+  KeyContext,
+  KeyCustody,
+  KeyPurpose,
+  RemoteCustody,
+  RemoteKey,
+  WrappingCustody,
+} from "./keys/index.js";
 export {
   type DevelopmentMailbox,
   developmentMailbox,

@@ -101,6 +101,11 @@ export interface EventLog {
 export interface SignedToken {
   readonly token: string;
   readonly kid: string;
+  /**
+   * What was signed. Its `jti`, `iat` and `exp` may be those of a moment ago: a signature from outside this process is
+   * asked for before the transaction, which then runs again. Events must tell of these, not of what was asked for.
+   */
+  readonly payload: Readonly<Record<string, unknown>>;
 }
 
 /** Where an access token's signature comes from. */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SegnoOptions } from "./config.js";
+import { createVaultDouble } from "../test/vault-double.js";
 import { loadDevelopmentSecret } from "./development-secret.js";
 import { developmentMailbox } from "./mail/index.js";
 import { configurationError, resolveOptions } from "./resolve-config.js";
@@ -136,6 +137,12 @@ describe("each option", () => {
     ["tokens.introspectionClients", { tokens: { introspectionClients: { api: "short" } } }],
     ["keys.publishSeconds", { keys: { publishSeconds: 60 } }],
     ["keys.algorithm", { keys: { algorithm: "none" } }],
+    ["keys.leaseSeconds", { keys: { leaseSeconds: 30 } }],
+    ["keys.leaseSeconds", { keys: { leaseSeconds: 90_000 } }],
+    ["keys.outageSeconds", { keys: { outageSeconds: 90_000 } }],
+    ["keys.custody", { keys: { custody: { mode: "software", name: "vault" } } }],
+    ["keys.custody", { keys: { custody: { mode: "remote", name: "vault", generate: () => {}, check: () => {} } } }],
+    ["keys.custody", { keys: { custody: { ...createVaultDouble().wrapped, name: "local" } } }],
     ["database", { database: "mysql://localhost/x" }],
   ])("%s is refused when wrong: %j", (name, options) => {
     const faults = faultsOf({ ...good, ...options } as SegnoOptions);

@@ -9,6 +9,7 @@ import type {
 } from "./config.js";
 import type { Logger, MailTransport, RandomSource } from "./engine.js";
 import { isPlainPath, parseIpRange } from "./http/index.js";
+import type { KeyCustody } from "./keys/index.js";
 import { type DevelopmentMailbox, developmentMailbox } from "./mail/index.js";
 import { readServices } from "./resolve-services.js";
 import { createConsoleLogger, systemRandom } from "./runtime.js";
@@ -24,6 +25,8 @@ export interface ResolvedOptions {
   readonly transport: MailTransport;
   /** The built-in mailbox, where it is in use. */
   readonly mailbox: DevelopmentMailbox | undefined;
+  /** Undefined: the local one. */
+  readonly custody: KeyCustody | undefined;
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly fetch: typeof globalThis.fetch;
@@ -125,6 +128,7 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
     source: readDatabase(options.database ?? env("SEGNO_DATABASE_URL"), strict, faults),
     transport: options.email ?? mailbox ?? developmentMailbox(),
     mailbox,
+    custody: readCustody(options.keys?.custody, faults),
     clock,
     random: options.random ?? systemRandom,
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
@@ -288,7 +292,8 @@ function readDurations(
   introspection: string | undefined,
   faults: string[],
 ): Durations {
-  const { session = {}, tokens = {}, keys = {} } = options;
+  const { session = {}, tokens = {} } = options;
+  const { custody: _, ...keys } = options.keys ?? {};
   const resolved: Durations = {
     session: { idleSeconds: 14 * day, absoluteSeconds: 90 * day, recentSeconds: 10 * minute, ...session },
     tokens: {
@@ -302,11 +307,18 @@ function readDurations(
       introspectionClients: introspectionClientsOf(introspection, faults),
       ...tokens,
     },
-    keys: { algorithm: "ES256", signingSeconds: 30 * day, publishSeconds: day, ...keys },
+    keys: {
+      algorithm: "ES256",
+      signingSeconds: 30 * day,
+      publishSeconds: day,
+      leaseSeconds: 60 * minute,
+      outageSeconds: 15 * minute,
+      ...keys,
+    },
   };
   for (const [group, values] of Object.entries(resolved)) {
     for (const [name, value] of Object.entries(values as Readonly<Record<string, unknown>>)) {
-      const isZeroAllowed = name === "refreshGraceSeconds";
+      const isZeroAllowed = name === "refreshGraceSeconds" || name === "outageSeconds";
       if (!name.endsWith("Seconds")) continue;
       if (!(typeof value === "number" && Number.isFinite(value) && (value > 0 || (isZeroAllowed && value === 0)))) {
         faults.push(`${group}.${name}: must be a positive number of seconds`);
@@ -319,6 +331,9 @@ function readDurations(
     faults.push("tokens.accessTokenSeconds: must be 3600 at most; revocation waits for it");
   if (resolved.keys.publishSeconds < 15 * minute)
     faults.push("keys.publishSeconds: must be 900 at least, or caches of verifiers miss the next key");
+  if (!(resolved.keys.leaseSeconds >= minute && resolved.keys.leaseSeconds <= day))
+    faults.push("keys.leaseSeconds: must be between 60 and 86400");
+  if (resolved.keys.outageSeconds > day) faults.push("keys.outageSeconds: must be 86400 at most");
   if (!["ES256", "EdDSA"].includes(resolved.keys.algorithm)) faults.push("keys.algorithm: must be ES256 or EdDSA");
   if (resolved.tokens.audiences.length === 0) faults.push("tokens.audiences: must name at least one audience");
   for (const [id, secret] of Object.entries(resolved.tokens.introspectionClients)) {
@@ -326,6 +341,22 @@ function readDurations(
       faults.push(`tokens.introspectionClients: the secret of ${JSON.stringify(id)} is shorter than 16 characters`);
   }
   return resolved;
+}
+
+const custodyVerbs = { wrapped: ["wrap", "unwrap", "check"], remote: ["generate", "sign", "check"] } as const;
+
+function readCustody(custody: KeyCustody | undefined, faults: string[]): KeyCustody | undefined {
+  if (custody === undefined) return undefined;
+  const verbs = Object.hasOwn(custodyVerbs, custody.mode) ? custodyVerbs[custody.mode] : undefined;
+  const given: Readonly<Record<string, unknown>> = { ...custody };
+  const has = (verb: string) => typeof (given[verb] ?? Reflect.get(custody, verb)) === "function";
+  if (verbs === undefined || !verbs.every(has)) {
+    faults.push('keys.custody: is not a custody. It needs the mode "wrapped" or "remote" and the verbs of it');
+  }
+  if (!/^[a-z][a-z0-9-]{0,31}$/.test(custody.name) || custody.name === "local") {
+    faults.push('keys.custody: its name must be short and plain, such as "vault", and not "local"');
+  }
+  return custody;
 }
 
 function introspectionClientsOf(text: string | undefined, faults: string[]): Readonly<Record<string, string>> {

@@ -1,4 +1,4 @@
-import { createECDH, createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
+import { createECDH, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import type { RandomSource } from "../engine.js";
 import { ecdsaFromDer } from "./ecdsa-from-der.js";
 
@@ -8,6 +8,8 @@ export interface SigningAlgorithmRow {
   generate(random: RandomSource): KeyObject;
   /** The JWS signature (RFC 7515 section 5.1) of an ASCII signing input. Synchronous: the hot path. */
   sign(signingInput: string, key: KeyObject): string;
+  /** Whether `signature` is the JWS signature of the input by the key's private half. */
+  verify(signingInput: Uint8Array, signature: Uint8Array, key: KeyObject): boolean;
 }
 
 const es256: SigningAlgorithmRow = {
@@ -27,6 +29,8 @@ const es256: SigningAlgorithmRow = {
     }
   },
   sign: (input, key) => ecdsaFromDer(sign("sha256", Buffer.from(input, "latin1"), key), 32).toString("base64url"),
+  verify: (input, signature, key) =>
+    signature.length === 64 && verify("sha256", input, { key, dsaEncoding: "ieee-p1363" }, signature),
 };
 
 /** PKCS #8 around a bare Ed25519 seed (RFC 8410 section 7). */
@@ -37,6 +41,7 @@ const edDsa: SigningAlgorithmRow = {
   generate: (random) =>
     createPrivateKey({ key: Buffer.concat([ed25519Prefix, random.bytes(32)]), format: "der", type: "pkcs8" }),
   sign: (input, key) => sign(null, Buffer.from(input, "latin1"), key).toString("base64url"),
+  verify: (input, signature, key) => signature.length === 64 && verify(null, input, key, signature),
 };
 
 /** The row of an algorithm; undefined for any other name. */
@@ -47,7 +52,7 @@ export function algorithmRow(alg: string): SigningAlgorithmRow | undefined {
 
 /** The public half as a JWK without `kid`. */
 export function publicJwkOf(key: KeyObject): Readonly<Record<string, string>> {
-  const { kty, crv, x, y } = createPublicKey(key).export({ format: "jwk" });
+  const { kty, crv, x, y } = (key.type === "public" ? key : createPublicKey(key)).export({ format: "jwk" });
   return Object.fromEntries(
     Object.entries({ kty, crv, x, y }).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );

@@ -1,39 +1,80 @@
-import { createPrivateKey, type KeyObject } from "node:crypto";
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { jwkThumbprint, type PublicJwk, SegnoError } from "@segno/core";
 import type { Engine } from "../engine.js";
 import type { Schema } from "../storage/schema.js";
 import { algorithmRow, publicJwkOf, type SigningAlgorithmRow } from "./algorithms.js";
+import type { KeyCustody, KeyPurpose, RemoteCustody } from "./custody.js";
 
 export type KeyRow = Schema["segno_keys"];
 
-/** What the keyring signs. A sealed key opens for its own purpose and kid only. */
-export const accessTokenPurpose = "access_token";
-const sealPurpose = "keys.private";
+/** What key verbs need of the custody and of what the keys are for. */
+export interface CustodyParts {
+  readonly custody: KeyCustody;
+  readonly purpose: KeyPurpose;
+}
+
+/** A key ready to sign. */
+export type OpenedKey = OpenedPrivateKey | OpenedRemoteKey;
 
 /** A private key opened in memory. */
-export interface OpenedKey {
+export interface OpenedPrivateKey {
+  readonly mode: "wrapped";
   readonly kid: string;
   readonly algorithm: SigningAlgorithmRow;
   readonly privateKey: KeyObject;
 }
 
-/** Makes a key. The kid is its RFC 7638 thumbprint. */
+/** A key that only its custody can use. */
+export interface OpenedRemoteKey {
+  readonly mode: "remote";
+  readonly kid: string;
+  readonly algorithm: SigningAlgorithmRow;
+  /** @throws SegnoError `key_unavailable`, also when what came back is not a signature by this key */
+  sign(signingInput: string): Promise<string>;
+}
+
+/** How a custody is named in rows, events and logs. Two modes of one vault are two custodies: neither opens the other's keys. */
+export function custodyId(custody: Pick<KeyCustody, "name" | "mode">): string {
+  return custody.name === "local" ? "local" : `${custody.name}:${custody.mode}`;
+}
+
+/** Whether the configured custody made this key: it signs with no other one. */
+export function isOwn(parts: CustodyParts, row: Pick<KeyRow, "custody">): boolean {
+  return row.custody === custodyId(parts.custody);
+}
+
+const never = new AbortController().signal;
+
+/**
+ * Makes a key. The kid is its RFC 7638 thumbprint.
+ * @throws SegnoError `key_unavailable` when the custody does not make it
+ */
 export async function generateKey(
-  parts: Pick<Engine, "config" | "random" | "secrets">,
+  parts: Pick<Engine, "config" | "random"> & CustodyParts,
   state: { readonly nowMs: number; readonly isSigning: boolean },
 ): Promise<KeyRow> {
+  const { custody, purpose } = parts;
   const algorithm = requireAlgorithm(parts.config.keys.algorithm);
-  const key = algorithm.generate(parts.random);
-  const bare = publicJwkOf(key);
-  const kid = await jwkThumbprint(bare);
-  const publicJwk: PublicJwk = { ...bare, kid, alg: algorithm.alg, use: "sig" };
+  const made =
+    custody.mode === "remote"
+      ? await generateRemote(custody, purpose, algorithm)
+      : await generateHere(parts.random, algorithm);
+  const kid = await jwkThumbprint(made.publicJwk);
+  const publicJwk: PublicJwk = { ...made.publicJwk, kid, alg: algorithm.alg, use: "sig" };
+  let kept: string;
+  if (custody.mode === "remote" || made.plain === undefined) kept = made.handle;
+  else {
+    kept = await custody.wrap(made.plain, { purpose, kid }, never);
+    made.plain.fill(0);
+  }
   return {
     kid,
-    purpose: accessTokenPurpose,
+    purpose,
     algorithm: algorithm.alg,
+    custody: custodyId(custody),
     state: state.isSigning ? "signing" : "published",
     public_jwk: JSON.stringify(publicJwk),
-    private_sealed: seal(parts, kid, Buffer.from(JSON.stringify(key.export({ format: "jwk" })))),
+    private_sealed: kept,
     created_at: state.nowMs,
     published_at: state.nowMs,
     signing_at: state.isSigning ? state.nowMs : null,
@@ -43,45 +84,117 @@ export async function generateKey(
   };
 }
 
+/** Gives a key back that was made but is not needed, because another node was first. */
+export async function discardKey(parts: CustodyParts, row: KeyRow): Promise<void> {
+  const { custody, purpose } = parts;
+  if (custody.mode !== "remote" || custody.destroy === undefined) return;
+  const { alg: algorithm } = requireAlgorithm(row.algorithm);
+  await custody.destroy({ purpose, algorithm, handle: row.private_sealed }, never).catch(() => undefined);
+}
+
+interface MadeKey {
+  readonly publicJwk: Readonly<Record<string, string>>;
+  readonly handle: string;
+  readonly plain?: Buffer;
+}
+
+async function generateHere(random: Engine["random"], algorithm: SigningAlgorithmRow): Promise<MadeKey> {
+  const key = algorithm.generate(random);
+  return { publicJwk: publicJwkOf(key), handle: "", plain: key.export({ format: "der", type: "pkcs8" }) };
+}
+
+/** What a vault says of its key is read through node:crypto: only what is a public key of the right kind gets through. */
+async function generateRemote(
+  custody: RemoteCustody,
+  purpose: KeyPurpose,
+  algorithm: SigningAlgorithmRow,
+): Promise<MadeKey> {
+  const { handle, publicJwk } = await custody.generate({ purpose, algorithm: algorithm.alg }, never);
+  const { kty, crv } = publicJwk;
+  const isFitting = algorithm.alg === "ES256" ? kty === "EC" && crv === "P-256" : kty === "OKP" && crv === "Ed25519";
+  if (!isFitting || handle === "") throw nonsense("The custody made a key of another kind than it was asked for.");
+  try {
+    return { publicJwk: publicJwkOf(publicKeyOf(publicJwk)), handle };
+  } catch (cause) {
+    throw nonsense("The custody described a key that is none.", cause);
+  }
+}
+
+function publicKeyOf({ kty = "", crv = "", x = "", y }: PublicJwk): KeyObject {
+  return createPublicKey({ key: { kty, crv, x, ...(y === undefined ? {} : { y }) }, format: "jwk" });
+}
+
+type SealedRow = Pick<KeyRow, "kid" | "purpose" | "algorithm" | "custody" | "public_jwk" | "private_sealed">;
+
 /**
- * Opens a row's private key and holds it against the public one.
+ * Opens a row's key for signing and holds it against the public half. A key of another purpose or another custody is
+ * refused before anything is asked.
  * @throws SegnoError `key_unavailable`
  */
-export function openKey(
-  parts: Pick<Engine, "secrets">,
-  row: Pick<KeyRow, "kid" | "purpose" | "algorithm" | "public_jwk" | "private_sealed">,
-): OpenedKey {
+export async function openKey(parts: CustodyParts, row: SealedRow): Promise<OpenedKey> {
+  const { custody, purpose } = parts;
+  const refused = (message: string) => new SegnoError("key_unavailable", message, { detail: { kid: row.kid } });
+  if (row.purpose !== purpose) throw refused("A key made for another purpose was asked to sign.");
+  if (!isOwn(parts, row)) throw refused("The key lies in another custody than the configured one.");
   const algorithm = requireAlgorithm(row.algorithm);
-  const plain = parts.secrets.open(sealPurpose, row.private_sealed, contextOf(row.kid));
-  const privateKey = createPrivateKey({ key: JSON.parse(Buffer.from(plain).toString()), format: "jwk" });
   const published = JSON.parse(row.public_jwk) as PublicJwk;
-  const own = publicJwkOf(privateKey);
-  if (own["x"] !== published.x || own["y"] !== published.y || row.purpose !== accessTokenPurpose) {
-    throw new SegnoError("key_unavailable", "A stored key does not fit its public half.", { detail: { kid: row.kid } });
+  if (custody.mode === "remote") return remoteKey(custody, { row, purpose, algorithm, published });
+  const plain = await custody.unwrap(row.private_sealed, { purpose, kid: row.kid }, never);
+  const privateKey = importPrivate(plain);
+  const own = privateKey === undefined ? undefined : publicJwkOf(privateKey);
+  if (privateKey === undefined || own?.["x"] !== published.x || own?.["y"] !== published.y)
+    throw refused("A stored key does not fit its public half.");
+  return { mode: "wrapped", kid: row.kid, algorithm, privateKey };
+}
+
+function importPrivate(plain: Uint8Array): KeyObject | undefined {
+  try {
+    return createPrivateKey({
+      key: Buffer.from(plain.buffer, plain.byteOffset, plain.length),
+      format: "der",
+      type: "pkcs8",
+    });
+  } catch {
+    return undefined;
+  } finally {
+    plain.fill(0);
   }
-  return { kid: row.kid, algorithm, privateKey };
+}
+
+function remoteKey(
+  custody: RemoteCustody,
+  key: { row: SealedRow; purpose: KeyPurpose; algorithm: SigningAlgorithmRow; published: PublicJwk },
+): OpenedRemoteKey {
+  const { row, purpose, algorithm } = key;
+  const publicKey = publicKeyOf(key.published);
+  const remote = { purpose, algorithm: algorithm.alg, handle: row.private_sealed };
+  return {
+    mode: "remote",
+    kid: row.kid,
+    algorithm,
+    async sign(signingInput) {
+      const input = Buffer.from(signingInput, "latin1");
+      const signature = await custody.sign(input, remote, never);
+      // what a vault answers is input like any other: nothing leaves that the public key does not verify
+      if (!(signature instanceof Uint8Array) || !algorithm.verify(input, signature, publicKey))
+        throw nonsense("The custody's answer is not a signature by this key.");
+      return Buffer.from(signature).toString("base64url");
+    },
+  };
 }
 
 /**
- * The row's private key sealed by the newest secret, when it is sealed by an older one.
+ * The row's private key wrapped by the custody's newest wrapping key, when it is wrapped by an older one.
  * @returns undefined when there is nothing to do
  * @throws SegnoError `key_unavailable` when it does not open
  */
-export function rewrapKey(
-  parts: Pick<Engine, "secrets">,
-  row: Pick<KeyRow, "kid" | "private_sealed">,
-): string | undefined {
-  const version = (sealed: string): string => sealed.slice(0, sealed.indexOf("."));
-  if (version(parts.secrets.seal(sealPurpose, new Uint8Array(0), "")) === version(row.private_sealed)) return undefined;
-  return seal(parts, row.kid, parts.secrets.open(sealPurpose, row.private_sealed, contextOf(row.kid)));
-}
-
-function seal(parts: Pick<Engine, "secrets">, kid: string, privateJwk: Uint8Array): string {
-  return parts.secrets.seal(sealPurpose, privateJwk, contextOf(kid));
-}
-
-function contextOf(kid: string): string {
-  return `${accessTokenPurpose}/${kid}`;
+export async function rewrapKey(
+  parts: CustodyParts,
+  row: Pick<KeyRow, "kid" | "custody" | "private_sealed">,
+): Promise<string | undefined> {
+  const { custody, purpose } = parts;
+  if (custody.mode === "remote" || custody.rewrap === undefined || !isOwn(parts, row)) return undefined;
+  return await custody.rewrap(row.private_sealed, { purpose, kid: row.kid }, never);
 }
 
 function requireAlgorithm(alg: string): SigningAlgorithmRow {
@@ -89,4 +202,11 @@ function requireAlgorithm(alg: string): SigningAlgorithmRow {
   if (row === undefined)
     throw new SegnoError("key_unavailable", "A stored key names an algorithm that is not known here.");
   return row;
+}
+
+function nonsense(message: string, cause?: unknown): SegnoError {
+  return new SegnoError("key_unavailable", message, {
+    retryAfterSeconds: 5,
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

@@ -1,12 +1,13 @@
 import type { Db } from "../engine.js";
-import { accessTokenPurpose, type KeyRow } from "./key-material.js";
+import type { KeyPurpose } from "./custody.js";
+import type { KeyRow } from "./key-material.js";
 
 /** Keys that are in the key set: published, signing, verify_only. Oldest first. */
-export async function listLiveKeys(db: Db): Promise<KeyRow[]> {
+export async function listLiveKeys(db: Db, purpose: KeyPurpose): Promise<KeyRow[]> {
   return await db
     .selectFrom("segno_keys")
     .selectAll()
-    .where("purpose", "=", accessTokenPurpose)
+    .where("purpose", "=", purpose)
     .where("state", "in", ["published", "signing", "verify_only"])
     .orderBy("created_at")
     .orderBy("kid")
@@ -54,15 +55,18 @@ export async function promoteKey(
 
 /**
  * `verify_only -> retired` for each key that no unexpired token needs. The private half is erased.
- * @param expiredBeforeMs tokens that expired before this are refused by every verifier, whatever its clock tolerance
+ * @param input.expiredBeforeMs tokens that expired before this are refused by every verifier, whatever its clock tolerance
  */
-export async function retireKeys(trx: Db, nowMs: number, expiredBeforeMs: number): Promise<KeyRow[]> {
+export async function retireKeys(
+  trx: Db,
+  input: { readonly purpose: KeyPurpose; readonly nowMs: number; readonly expiredBeforeMs: number },
+): Promise<KeyRow[]> {
   return await trx
     .updateTable("segno_keys")
-    .set({ state: "retired", retired_at: nowMs, private_sealed: "" })
-    .where("purpose", "=", accessTokenPurpose)
+    .set({ state: "retired", retired_at: input.nowMs, private_sealed: "" })
+    .where("purpose", "=", input.purpose)
     .where("state", "=", "verify_only")
-    .where((eb) => eb.or([eb("latest_exp", "is", null), eb("latest_exp", "<=", expiredBeforeMs)]))
+    .where((eb) => eb.or([eb("latest_exp", "is", null), eb("latest_exp", "<=", input.expiredBeforeMs)]))
     .returningAll()
     .execute();
 }

@@ -104,10 +104,12 @@ export interface Schema {
     kid: string;
     purpose: string;
     algorithm: string;
+    /** Where the private half is: `local`, or the custody's name and mode, as in `vault:remote`. */
+    custody: string;
     state: "published" | "signing" | "verify_only" | "retired" | "compromised";
     /** JSON. */
     public_jwk: string;
-    /** Private JWK sealed by the secret list. */
+    /** The private half wrapped by its custody (PKCS #8), or the custody's name of it. Empty once erased. */
     private_sealed: string;
     created_at: number;
     published_at: number;

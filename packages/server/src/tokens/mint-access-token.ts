@@ -41,8 +41,9 @@ export async function mintAccessToken(engine: Engine, trx: Db, input: AccessToke
     auth_time: Math.floor(session.auth_time / 1000),
     ...(input.jkt === undefined ? {} : { cnf: { jkt: input.jkt } }),
   };
-  const { token, kid } = await engine.signer.sign({ typ: "at+jwt" }, { ...claims }, trx);
-  return { token, kid, claims, expiresInSeconds: exp - iat };
+  const { token, kid, payload } = await engine.signer.sign({ typ: "at+jwt" }, { ...claims }, trx);
+  const signed = { ...claims, jti: String(payload["jti"]), iat: Number(payload["iat"]), exp: Number(payload["exp"]) };
+  return { token, kid, claims: signed, expiresInSeconds: signed.exp - iat };
 }
 
 /**

@@ -69,8 +69,8 @@ const tables = [
   `create index segno_passkeys_user on segno_passkeys (user_id)`,
 
   `create table segno_keys (
-    kid text primary key, purpose text not null, algorithm text not null, state text not null, public_jwk text not null,
-    private_sealed text not null, created_at {time} not null, published_at {time} not null, signing_at {time},
+    kid text primary key, purpose text not null, algorithm text not null, custody text not null, state text not null,
+    public_jwk text not null, private_sealed text not null, created_at {time} not null, published_at {time} not null, signing_at {time},
     verify_only_at {time}, retired_at {time}, latest_exp {time}
   ) {end}`,
   `create index segno_keys_state on segno_keys (purpose, state)`,
