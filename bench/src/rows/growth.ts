@@ -116,13 +116,16 @@ function fill(file: string, users: number): void {
   database.exec(`${rows} insert into segno_identifiers (id, user_id, kind, value, verified_at, created_at)
     select ${id("mail")}, ${id("user")}, 'email', 'person' || i || '@example.com', ${now}, ${now} from n`);
   database.exec(`${rows} insert into segno_sessions (id, token_hash, user_id, client_id, device_name, acr, amr, auth_time, created_at,
-      last_seen_at, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason)
+      last_seen_at, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason, status_index)
     select ${id("sess")}, ${hash}, ${id("user")}, 'segno', 'Chrome on macOS', 'phr', '["swk","user","mfa"]', ${now}, ${now},
-      ${now + 86_400_000}, ${now + 864_000_000}, ${now + 864_000_000}, null, null from n`);
+      ${now + 86_400_000}, ${now + 864_000_000}, ${now + 864_000_000}, null, null, i * 2 from n`);
   database.exec(`${rows} insert into segno_refresh_families (id, session_id, user_id, client_id, scope, audience, dpop_jkt, generation,
-      current_hash, previous_hash, successor_sealed, rotated_at, created_at, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason)
+      current_hash, previous_hash, successor_sealed, rotated_at, created_at, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason,
+      status_index)
     select ${id("fam")}, ${id("sess")}, ${id("user")}, 'segno', '', '${origin}', null, 1,
-      hex(randomblob(21)), null, null, null, ${now}, ${now + 864_000_000}, ${now + 864_000_000}, null, null from n`);
+      hex(randomblob(21)), null, null, null, ${now}, ${now + 864_000_000}, ${now + 864_000_000}, null, null, i * 2 + 1 from n`);
+  database.exec(`with recursive n(i) as (select 0 union all select i + 1 from n where i < ${users * 2 - 1})
+    insert into segno_status_indexes (status_index, expires_at) select i, ${now + 864_000_000} from n`);
   database.exec("commit");
   database.exec("pragma wal_checkpoint(truncate)");
   database.close();

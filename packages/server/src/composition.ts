@@ -25,7 +25,7 @@ import { hasAccount } from "./users/index.js";
 import type { ResolvedOptions } from "./resolve-config.js";
 import { createIdSource } from "./runtime.js";
 import { createSecrets } from "./secrets.js";
-import { settleSessions, sweepSessions } from "./sessions/index.js";
+import { settleSessions, sweepSessions, sweepStatusIndexes } from "./sessions/index.js";
 import { sessionRoutes } from "./sessions/routes.js";
 import { sweepExpired } from "./storage/index.js";
 import { sweepTokens, tokenRoutes } from "./tokens/index.js";
@@ -135,5 +135,6 @@ function dutiesOf(engine: Engine): readonly Duty[] {
     { name: "sweep", everyMs: 5 * minuteMs, run: () => sweepExpired(store.db, clock.nowMs()) },
     { name: "sweep sessions", everyMs: 10 * minuteMs, run: () => sweepSessions(store.db, clock.nowMs()) },
     { name: "sweep tokens", everyMs: 10 * minuteMs, run: () => sweepTokens(store.db, clock.nowMs()) },
+    { name: "sweep statuses", everyMs: 10 * minuteMs, run: () => sweepStatusIndexes(store.db, clock.nowMs()) },
   ];
 }

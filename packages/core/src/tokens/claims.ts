@@ -9,6 +9,11 @@ interface SharedClaims {
   /** Expires at, seconds since the epoch. */
   readonly exp: number;
   readonly nbf?: number;
+  /**
+   * Where to look whether it was revoked: a place in a status list (draft-ietf-oauth-status-list section 6.2). Every
+   * token that Segno issues has one.
+   */
+  readonly status?: { readonly status_list: { readonly idx: number; readonly uri: string } };
   /** Space-separated scopes. */
   readonly scope: string;
   readonly cnf?: Confirmation;

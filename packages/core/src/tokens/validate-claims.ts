@@ -36,6 +36,7 @@ export function validateClaims(payload: JsonObject, expect: ClaimExpectations, n
   if (!isTime(payload["exp"])) throw refused("token_claim", "exp");
   if ("nbf" in payload && !isTime(payload["nbf"])) throw refused("token_claim", "nbf");
   if ("cnf" in payload && !isConfirmation(payload["cnf"])) throw refused("token_claim", "cnf");
+  if ("status" in payload && !isStatus(payload["status"])) throw refused("token_claim", "status");
   const claims = payload as unknown as AnyClaims; // every member was checked above
   checkTimes(claims, expect.toleranceSeconds, nowSeconds);
   return claims;
@@ -101,6 +102,14 @@ function isActor(value: unknown, depth: number): boolean {
   if (typeof value !== "object" || value === null || depth > maxActors) return false;
   const { sub, act } = value as Readonly<Record<string, unknown>>;
   return isText(sub) && (!("act" in value) || isActor(act, depth + 1));
+}
+
+/** A status we cannot look up must not read as "not revoked". Other mechanisms may stand beside the list. */
+function isStatus(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || !("status_list" in value)) return false;
+  const list = value.status_list;
+  if (typeof list !== "object" || list === null || !("idx" in list) || !("uri" in list)) return false;
+  return Number.isSafeInteger(list.idx) && Number(list.idx) >= 0 && typeof list.uri === "string" && list.uri !== "";
 }
 
 function refused(code: SegnoErrorCode, claim: string): SegnoError {

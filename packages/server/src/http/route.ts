@@ -79,7 +79,8 @@ export interface Route<Body = unknown> {
   readonly query?: Readonly<Record<string, string>>;
   /**
    * Which limit per client address counts it. Default: `read` for GET, `token` for `/oauth2/*`, else `attempt` for
-   * public routes and `write` for the rest. `none` is for liveness alone.
+   * public routes and `write` for the rest. `none` is for liveness, and for what is answered from memory to verifiers that
+   * fail closed without it.
    */
   readonly rate?: "read" | "write" | "attempt" | "token" | "none";
   readonly handle: (context: RouteContext<Body>) => Promise<Reply>;

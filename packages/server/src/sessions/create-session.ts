@@ -4,6 +4,7 @@ import type { Schema } from "../storage/schema.js";
 import { maxDeviceNameLength } from "./device-name.js";
 import { newSessionLimits, sessionEndsAt } from "./session-life.js";
 import { hashSessionToken, newSessionToken } from "./session-token.js";
+import { takeStatusIndex } from "./status-index.js";
 
 export interface NewSession {
   readonly userId: string;
@@ -28,6 +29,7 @@ export interface OpenedSession {
 export async function createSession(engine: Engine, trx: Db, input: NewSession, actor: Actor): Promise<OpenedSession> {
   const nowMs = engine.clock.nowMs();
   const token = newSessionToken(engine.random);
+  const limits = newSessionLimits(engine.config, nowMs);
   const session: Schema["segno_sessions"] = {
     id: engine.newId(),
     token_hash: hashSessionToken(token),
@@ -39,9 +41,10 @@ export async function createSession(engine: Engine, trx: Db, input: NewSession, 
     auth_time: nowMs,
     created_at: nowMs,
     last_seen_at: nowMs,
-    ...newSessionLimits(engine.config, nowMs),
+    ...limits,
     revoked_at: null,
     revoked_reason: null,
+    status_index: await takeStatusIndex(engine, trx, limits.absolute_expires_at),
   };
   await trx.insertInto("segno_sessions").values(session).execute();
   await engine.events.append(

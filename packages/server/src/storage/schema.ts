@@ -38,6 +38,8 @@ export interface Schema {
     absolute_expires_at: number;
     revoked_at: number | null;
     revoked_reason: string | null;
+    /** Its place in the status lists: access tokens it begets carry it. */
+    status_index: number;
   };
   readonly segno_refresh_families: {
     id: string;
@@ -59,9 +61,19 @@ export interface Schema {
     absolute_expires_at: number;
     revoked_at: number | null;
     revoked_reason: string | null;
+    /** Its own place in the status lists: it can end while its session goes on. */
+    status_index: number;
   };
   /** Access tokens revoked before their `exp`. */
-  readonly segno_revoked_tokens: { jti: string; expires_at: number };
+  readonly segno_revoked_tokens: {
+    jti: string;
+    expires_at: number;
+    revoked_at: number;
+    /** The place that was given up with it; null for a token that named none. */
+    status_index: number | null;
+  };
+  /** Places of the status lists that tokens may name. */
+  readonly segno_status_indexes: { status_index: number; expires_at: number };
   readonly segno_attempts: {
     id: string;
     kind: "email_sign_in" | "email_add" | "passkey_sign_up" | "passkey_sign_in" | "passkey_step_up" | "passkey_add";

@@ -39,6 +39,7 @@ function addSession(db: Db, id: string, userId: string) {
       absolute_expires_at: now + 2,
       revoked_at: null,
       revoked_reason: null,
+      status_index: 1,
     })
     .execute();
 }
@@ -98,7 +99,10 @@ describe.each(testDatabases)("store contract: $name", ({ name, skipped, create }
     expect(await store.isTokenLive({ ...token, sid: "s2" })).toBe(false);
     expect(await store.isTokenLive({ ...token, sub: "u2" })).toBe(false);
     expect(await store.isTokenLive({ ...token, nowMs: now + 1 })).toBe(false);
-    await store.db.insertInto("segno_revoked_tokens").values({ jti: "j1", expires_at: now }).execute();
+    await store.db
+      .insertInto("segno_revoked_tokens")
+      .values({ jti: "j1", expires_at: now, revoked_at: now, status_index: 1 })
+      .execute();
     expect(await store.isTokenLive(token)).toBe(false);
     const other = { ...token, jti: "j2" };
     expect(await store.isTokenLive(other)).toBe(true);
@@ -188,7 +192,10 @@ describe.each(testDatabases)("store contract: $name", ({ name, skipped, create }
   });
 
   it("loses no update when transactions collide", async () => {
-    await store.db.insertInto("segno_revoked_tokens").values({ jti: "n", expires_at: 0 }).execute();
+    await store.db
+      .insertInto("segno_revoked_tokens")
+      .values({ jti: "n", expires_at: 0, revoked_at: 0, status_index: null })
+      .execute();
     const add = () =>
       store.transaction(async (trx) => {
         await trx

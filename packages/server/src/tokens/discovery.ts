@@ -38,10 +38,12 @@ export function publicDocument(document: object, request: Incoming): Reply {
     bodies.set(document, known);
   }
   const headers = { etag: known.etag, "cache-control": "public, max-age=300, stale-while-revalidate=300" };
-  const held = request.headers
-    .get("if-none-match")
-    ?.split(",")
-    .map((tag) => tag.trim().replace(/^W\//, ""));
-  if (held?.includes(known.etag) === true || held?.includes("*") === true) return { status: 304, headers };
-  return { json: document, headers };
+  return isHeld(request, known.etag) ? { status: 304, headers } : { json: document, headers };
+}
+
+/** Whether the caller has what it asks for (RFC 9110 section 13.1.2: compared weakly). */
+export function isHeld(request: Incoming, etag: string): boolean {
+  const opaque = (tag: string) => tag.trim().replace(/^W\//, "");
+  const held = request.headers.get("if-none-match")?.split(",").map(opaque);
+  return held?.includes(opaque(etag)) === true || held?.includes("*") === true;
 }

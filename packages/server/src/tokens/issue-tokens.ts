@@ -1,4 +1,5 @@
 import type { Actor, Db, Engine, NewEvent } from "../engine.js";
+import { takeStatusIndex } from "../sessions/index.js";
 import { allowedAudience, allowedScope, type MintedAccessToken, mintAccessToken } from "./mint-access-token.js";
 import { hashRefreshToken, newRefreshToken } from "./refresh-token.js";
 import { insertFamily, keepSessionAlive, type SessionColumns, trimFamilies } from "./store.js";
@@ -37,12 +38,14 @@ export async function issueTokens(engine: Engine, trx: Db, input: IssueTokens, a
   const audience = allowedAudience(engine.config, input.audience);
   const scope = allowedScope(engine.config.tokens.scopes, input.scope);
   const who = { ...actor, subject: session.user_id, sessionId: session.id, clientId: session.client_id };
-  const minted = await mintAccessToken(engine, trx, { session, clientId: session.client_id, audience, scope, jkt });
+  const token = { session, clientId: session.client_id, audience, scope, jkt };
   if (!input.withRefresh) {
+    const minted = await mintAccessToken(engine, trx, { ...token, statusIndex: session.status_index });
     await engine.events.appendAll(trx, who, [issuedEvent({ minted })]);
     return presentTokens(minted);
   }
   const family = await beginFamily(engine, trx, { session, audience, scope, jkt });
+  const minted = await mintAccessToken(engine, trx, { ...token, statusIndex: family.statusIndex });
   await engine.events.appendAll(trx, who, [issuedEvent({ minted, familyId: family.id })]);
   return { ...presentTokens(minted), refreshToken: family.token, refreshExpiresInSeconds: family.expiresInSeconds };
 }
@@ -58,13 +61,14 @@ async function beginFamily(
   engine: Engine,
   trx: Db,
   input: FamilyInput,
-): Promise<{ id: string; token: string; expiresInSeconds: number }> {
+): Promise<{ id: string; token: string; expiresInSeconds: number; statusIndex: number }> {
   const nowMs = engine.clock.nowMs();
   const { session } = input;
   const id = engine.newId();
   const token = newRefreshToken(engine, { id, generation: 1 });
   const absolute = Math.min(nowMs + engine.config.tokens.refreshAbsoluteSeconds * 1000, session.absolute_expires_at);
   const idle = Math.min(nowMs + engine.config.tokens.refreshIdleSeconds * 1000, absolute);
+  const statusIndex = await takeStatusIndex(engine, trx, absolute);
   await insertFamily(trx, {
     id,
     session_id: session.id,
@@ -83,10 +87,11 @@ async function beginFamily(
     absolute_expires_at: absolute,
     revoked_at: null,
     revoked_reason: null,
+    status_index: statusIndex,
   });
   await trimFamilies(trx, { sessionId: session.id, keep: maxFamiliesPerSession, nowMs });
   await keepSessionAlive(trx, { sessionId: session.id, nowMs, idleExpiresAtMs: idle });
-  return { id, token, expiresInSeconds: Math.floor((idle - nowMs) / 1000) };
+  return { id, token, expiresInSeconds: Math.floor((idle - nowMs) / 1000), statusIndex };
 }
 
 /** The access token half of an answer. */

@@ -1,6 +1,7 @@
 import { type AccessTokenClaims, SegnoError, scopeList } from "@segno/core";
 import type { ResolvedConfig } from "../config.js";
 import type { Db, Engine } from "../engine.js";
+import { statusClaim } from "./status-claim.js";
 import type { SessionFacts } from "./store.js";
 
 /** What an access token is for. */
@@ -12,6 +13,8 @@ export interface AccessTokenInput {
   readonly scope: string;
   /** Thumbprint of the key it is bound to. */
   readonly jkt: string | undefined;
+  /** Its place in the status lists: its refresh family's, or its session's when it has none. */
+  readonly statusIndex: number;
 }
 
 export interface MintedAccessToken {
@@ -40,6 +43,7 @@ export async function mintAccessToken(engine: Engine, trx: Db, input: AccessToke
     amr: JSON.parse(session.amr) as string[],
     auth_time: Math.floor(session.auth_time / 1000),
     ...(input.jkt === undefined ? {} : { cnf: { jkt: input.jkt } }),
+    status: statusClaim(engine.config, input.statusIndex),
   };
   const { token, kid, payload } = await engine.signer.sign({ typ: "at+jwt" }, { ...claims }, trx);
   const signed = { ...claims, jti: String(payload["jti"]), iat: Number(payload["iat"]), exp: Number(payload["exp"]) };

@@ -3,6 +3,8 @@ import type { Actor, Engine } from "../engine.js";
 import { forgetSession } from "../sessions/index.js";
 import { readClaims } from "./introspect-token.js";
 import { isRefreshTokenShaped, parseRefreshToken } from "./refresh-token.js";
+import { statusIndexOf } from "./status-claim.js";
+import { leaveStatusIndex } from "./status-list-store.js";
 import { endFamily, findFamily, insertRevokedToken } from "./store.js";
 
 /**
@@ -54,9 +56,12 @@ async function revokeAccessToken(
   if (claims === undefined) return;
   if (claims.client_id !== input.clientId) throw new SegnoError("invalid_grant");
   const who = { ...actor, subject: claims.sub, sessionId: claims.sid, clientId: claims.client_id };
+  const statusIndex = statusIndexOf(engine.config, claims);
   await engine.store.transaction(async (trx) => {
     forgetSession(engine, claims.jti);
-    if (!(await insertRevokedToken(trx, { jti: claims.jti, expiresAtMs: claims.exp * 1000 }))) return;
+    const revoked = { jti: claims.jti, expiresAtMs: claims.exp * 1000, nowMs: engine.clock.nowMs(), statusIndex };
+    if (!(await insertRevokedToken(trx, revoked))) return;
+    if (statusIndex !== undefined) await leaveStatusIndex(engine, trx, { sessionId: claims.sid, statusIndex });
     const facts = { kind: "access_token", reason: "revoked_by_client", jti: claims.jti } as const;
     await engine.events.append(trx, "token.revoked", who, facts);
   });

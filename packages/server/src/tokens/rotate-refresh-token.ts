@@ -156,6 +156,7 @@ async function answer(
     audience: family.audience,
     scope,
     jkt,
+    statusIndex: family.status_index,
   });
   const refreshed = { familyId: family.id, jti: minted.claims.jti, generation: family.generation, isRepeat };
   await engine.events.appendAll(trx, whoOf(actor, family), [

@@ -16,6 +16,7 @@ const familyFacts = [
   "dpop_jkt",
   "generation",
   "idle_expires_at",
+  "status_index",
 ] as const;
 const sessionFacts = ["id", "user_id", "acr", "amr", "auth_time", "absolute_expires_at"] as const;
 /** What an answer to a refresh is made of. */
@@ -54,6 +55,7 @@ const familyById = prepared((db, slot: SlotOf<{ familyId: string }>) =>
       "s.absolute_expires_at as s_absolute_expires_at",
       "s.revoked_at as s_revoked_at",
       "s.revoked_reason as s_revoked_reason",
+      "s.status_index as s_status_index",
     ])
     .where("f.id", "=", slot("familyId")),
 );
@@ -76,6 +78,7 @@ export async function findFamily(db: Db, familyId: string, nowMs: number): Promi
     absolute_expires_at: row.s_absolute_expires_at,
     revoked_at: row.s_revoked_at,
     revoked_reason: row.s_revoked_reason,
+    status_index: row.s_status_index,
   };
   const isSessionLive =
     session.revoked_at === null &&
@@ -214,11 +217,21 @@ export async function trimFamilies(
 /** @returns false when it was revoked before */
 export async function insertRevokedToken(
   trx: Db,
-  token: { readonly jti: string; readonly expiresAtMs: number },
+  token: {
+    readonly jti: string;
+    readonly expiresAtMs: number;
+    readonly nowMs: number;
+    readonly statusIndex: number | undefined;
+  },
 ): Promise<boolean> {
   const row = await trx
     .insertInto("segno_revoked_tokens")
-    .values({ jti: token.jti, expires_at: token.expiresAtMs })
+    .values({
+      jti: token.jti,
+      expires_at: token.expiresAtMs,
+      revoked_at: token.nowMs,
+      status_index: token.statusIndex ?? null,
+    })
     .onConflict((conflict) => conflict.column("jti").doNothing())
     .returning("jti")
     .executeTakeFirst();

@@ -27,7 +27,7 @@ const tables = [
     id text primary key, token_hash text not null unique, user_id text not null references segno_users (id) on delete cascade,
     client_id text not null, device_name text not null, acr text not null, amr text not null, auth_time {time} not null,
     created_at {time} not null, last_seen_at {time} not null, idle_expires_at {time} not null,
-    absolute_expires_at {time} not null, revoked_at {time}, revoked_reason text
+    absolute_expires_at {time} not null, revoked_at {time}, revoked_reason text, status_index {int} not null
   ) {end}`,
   `create index segno_sessions_user on segno_sessions (user_id)`,
   // no index on a column that moves with every use: each would cost every refresh a page more to write
@@ -39,15 +39,21 @@ const tables = [
     user_id text not null references segno_users (id) on delete cascade, client_id text not null, scope text not null,
     audience text not null, dpop_jkt text, generation {int} not null, current_hash text not null, previous_hash text,
     successor_sealed text, rotated_at {time}, created_at {time} not null, idle_expires_at {time} not null,
-    absolute_expires_at {time} not null, revoked_at {time}, revoked_reason text
+    absolute_expires_at {time} not null, revoked_at {time}, revoked_reason text, status_index {int} not null
   ) {end}`,
   `create index segno_refresh_families_session on segno_refresh_families (session_id)`,
   `create index segno_refresh_families_user on segno_refresh_families (user_id)`,
   `create index segno_refresh_families_expiry on segno_refresh_families (absolute_expires_at)`,
   `create index segno_refresh_families_revoked on segno_refresh_families (revoked_at) where revoked_at is not null`,
 
-  `create table segno_revoked_tokens (jti text primary key, expires_at {time} not null) {end}`,
+  `create table segno_revoked_tokens (
+    jti text primary key, expires_at {time} not null, revoked_at {time} not null, status_index {int}
+  ) {end}`,
   `create index segno_revoked_tokens_expiry on segno_revoked_tokens (expires_at)`,
+
+  // which places of the status lists are taken: one owner each, of whatever kind, until no token can name it any more
+  `create table segno_status_indexes (status_index {int} primary key, expires_at {time} not null) {end}`,
+  `create index segno_status_indexes_expiry on segno_status_indexes (expires_at)`,
 
   `create table segno_attempts (
     id text primary key, kind text not null, browser_hash text not null,

@@ -1,0 +1,84 @@
+import type { Db, Engine } from "../engine.js";
+import { takeStatusIndex } from "../sessions/index.js";
+
+/** A place in the status lists that was given up, and when. */
+export interface RevokedStatus {
+  readonly status_index: number;
+  readonly revoked_at: number;
+}
+
+/**
+ * Every place whose session, refresh family or token was revoked after `sinceMs`. What was over anyway by then is left
+ * out: its place may have a new owner.
+ */
+export async function readRevokedStatuses(db: Db, sinceMs: number): Promise<readonly RevokedStatus[]> {
+  const sessions = db
+    .selectFrom("segno_sessions")
+    .select(["status_index", "revoked_at"])
+    .where("revoked_at", ">", sinceMs)
+    .where("absolute_expires_at", ">", sinceMs);
+  const familiesOfSessions = db
+    .selectFrom("segno_sessions as s")
+    .innerJoin("segno_refresh_families as f", "f.session_id", "s.id")
+    .select(["f.status_index", "s.revoked_at"])
+    .where("s.revoked_at", ">", sinceMs)
+    .where("f.absolute_expires_at", ">", sinceMs);
+  const families = db
+    .selectFrom("segno_refresh_families")
+    .select(["status_index", "revoked_at"])
+    .where("revoked_at", ">", sinceMs)
+    .where("absolute_expires_at", ">", sinceMs);
+  const tokens = db
+    .selectFrom("segno_revoked_tokens")
+    .select(["status_index", "revoked_at"])
+    .where("expires_at", ">", sinceMs)
+    .where("revoked_at", ">", sinceMs)
+    .where("status_index", "is not", null);
+  return await sessions
+    .$castTo<RevokedStatus>()
+    .unionAll(familiesOfSessions.$castTo<RevokedStatus>())
+    .unionAll(families.$castTo<RevokedStatus>())
+    .unionAll(tokens.$castTo<RevokedStatus>())
+    .execute();
+}
+
+/** Whether any token may name a place from `statusIndex` on. */
+export async function isStatusIndexReached(db: Db, statusIndex: number): Promise<boolean> {
+  const row = await db
+    .selectFrom("segno_status_indexes")
+    .select("status_index")
+    .where("status_index", ">=", statusIndex)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Moves whoever has a place to a new one, so that tokens issued from now on are not refused with the one revoked. */
+export async function leaveStatusIndex(
+  engine: Engine,
+  trx: Db,
+  input: { readonly sessionId: string; readonly statusIndex: number },
+): Promise<void> {
+  const session = await trx
+    .selectFrom("segno_sessions")
+    .select(["status_index", "absolute_expires_at"])
+    .where("id", "=", input.sessionId)
+    .executeTakeFirst();
+  if (session === undefined) return;
+  const fresh = await takeStatusIndex(engine, trx, session.absolute_expires_at);
+  if (session.status_index === input.statusIndex) {
+    await trx
+      .updateTable("segno_sessions")
+      .set({ status_index: fresh })
+      .where("id", "=", input.sessionId)
+      .where("status_index", "=", input.statusIndex)
+      .execute();
+    return;
+  }
+  await trx
+    .updateTable("segno_refresh_families")
+    .set({ status_index: fresh })
+    .where("session_id", "=", input.sessionId)
+    .where("status_index", "=", input.statusIndex)
+    .execute();
+}
