@@ -25,8 +25,10 @@ import { hasAccount } from "./users/index.js";
 import type { ResolvedOptions } from "./resolve-config.js";
 import { createIdSource } from "./runtime.js";
 import { createSecrets } from "./secrets.js";
-import { settleSessions, sweepSessions, sweepStatusIndexes } from "./sessions/index.js";
+import { settleSessions, sweepSessions } from "./sessions/index.js";
 import { sessionRoutes } from "./sessions/routes.js";
+import { sweepStatusIndexes } from "./status-lists/index.js";
+import { statusListRoutes } from "./status-lists/routes.js";
 import { sweepExpired } from "./storage/index.js";
 import { sweepTokens, tokenRoutes } from "./tokens/index.js";
 import { userRoutes } from "./users/routes.js";
@@ -118,6 +120,7 @@ function routesOf(engine: Engine, health: () => Promise<HealthReport>): readonly
   const routes: Route[] = [
     ...sessionRoutes(engine),
     ...tokenRoutes(engine),
+    ...statusListRoutes(engine),
     ...userRoutes(engine),
     ...emailRoutes(engine),
     ...passkeyRoutes(engine),

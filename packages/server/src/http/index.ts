@@ -8,6 +8,7 @@ export { readHeader } from "./headers.js";
 export { checkHealth, type HealthCheck, type HealthReport, healthRoutes } from "./health.js";
 export { type Incoming, type IncomingWithBody, incomingOf } from "./incoming.js";
 export { networkOf, parseIpRange } from "./ip-address.js";
+export { isHeld } from "./is-held.js";
 export { openApiRoute } from "./openapi.js";
 export { isPlainPath, pathOf } from "./path.js";
 export { createRateLimiter } from "./rate-limiter.js";

@@ -1,10 +1,10 @@
 import type { SignInMethod } from "@segno/core";
 import type { Actor, Db, Engine } from "../engine.js";
+import { takeStatusIndex } from "../status-lists/index.js";
 import type { Schema } from "../storage/schema.js";
 import { maxDeviceNameLength } from "./device-name.js";
 import { newSessionLimits, sessionEndsAt } from "./session-life.js";
 import { hashSessionToken, newSessionToken } from "./session-token.js";
-import { takeStatusIndex } from "./status-index.js";
 
 export interface NewSession {
   readonly userId: string;

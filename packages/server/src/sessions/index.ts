@@ -6,5 +6,4 @@ export { raiseSession } from "./raise-session.js";
 export { revokeSession, revokeSessionsOfUser } from "./revoke-session.js";
 export { sessionCookieSeconds } from "./session-life.js";
 export { forgetSession, isKnownLive, rememberLive } from "./session-watch.js";
-export { statusListSize, sweepStatusIndexes, takeStatusIndex } from "./status-index.js";
 export { findLiveSession, listLiveSessions, sweepSessions } from "./store.js";

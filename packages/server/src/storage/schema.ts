@@ -74,6 +74,8 @@ export interface Schema {
   };
   /** Places of the status lists that tokens may name. */
   readonly segno_status_indexes: { status_index: number; expires_at: number };
+  /** The place that a service's own tokens name: one a client, until they are revoked together. */
+  readonly segno_client_statuses: { client_id: string; status_index: number };
   readonly segno_attempts: {
     id: string;
     kind: "email_sign_in" | "email_add" | "passkey_sign_up" | "passkey_sign_in" | "passkey_step_up" | "passkey_add";

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ResolvedConfig } from "../config.js";
+import { isHeld } from "../http/index.js";
 import type { Reply } from "../http/route.js";
 import type { Incoming } from "../http/incoming.js";
 
@@ -39,11 +40,4 @@ export function publicDocument(document: object, request: Incoming): Reply {
   }
   const headers = { etag: known.etag, "cache-control": "public, max-age=300, stale-while-revalidate=300" };
   return isHeld(request, known.etag) ? { status: 304, headers } : { json: document, headers };
-}
-
-/** Whether the caller has what it asks for (RFC 9110 section 13.1.2: compared weakly). */
-export function isHeld(request: Incoming, etag: string): boolean {
-  const opaque = (tag: string) => tag.trim().replace(/^W\//, "");
-  const held = request.headers.get("if-none-match")?.split(",").map(opaque);
-  return held?.includes(opaque(etag)) === true || held?.includes("*") === true;
 }

@@ -1,5 +1,5 @@
 import type { Actor, Db, Engine, NewEvent } from "../engine.js";
-import { takeStatusIndex } from "../sessions/index.js";
+import { takeStatusIndex } from "../status-lists/index.js";
 import { allowedAudience, allowedScope, type MintedAccessToken, mintAccessToken } from "./mint-access-token.js";
 import { hashRefreshToken, newRefreshToken } from "./refresh-token.js";
 import { insertFamily, keepSessionAlive, type SessionColumns, trimFamilies } from "./store.js";

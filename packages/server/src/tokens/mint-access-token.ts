@@ -1,7 +1,7 @@
 import { type AccessTokenClaims, SegnoError, scopeList } from "@segno/core";
 import type { ResolvedConfig } from "../config.js";
 import type { Db, Engine } from "../engine.js";
-import { statusClaim } from "./status-claim.js";
+import { statusClaim } from "../status-lists/index.js";
 import type { SessionFacts } from "./store.js";
 
 /** What an access token is for. */

@@ -1,10 +1,9 @@
 import { SegnoError } from "@segno/core";
 import type { Actor, Engine } from "../engine.js";
 import { forgetSession } from "../sessions/index.js";
+import { leaveStatusIndex, statusIndexOf } from "../status-lists/index.js";
 import { readClaims } from "./introspect-token.js";
 import { isRefreshTokenShaped, parseRefreshToken } from "./refresh-token.js";
-import { statusIndexOf } from "./status-claim.js";
-import { leaveStatusIndex } from "./status-list-store.js";
 import { endFamily, findFamily, insertRevokedToken } from "./store.js";
 
 /**

@@ -8,19 +8,12 @@ import { discoveryDocument, publicDocument } from "./discovery.js";
 import { issueTokens, type Tokens } from "./issue-tokens.js";
 import { oauthRoutes } from "./oauth-routes.js";
 import { tokensSchema } from "./schemas.js";
-import { statusListRoute } from "./status-list-route.js";
 
 const shortText = v.pipe(v.string(), v.maxLength(2048));
 
 /** Tokens over HTTP: for a session, at the OAuth endpoints, and the public documents. */
 export function tokenRoutes(engine: Engine): Route[] {
-  return [
-    sessionToken(engine),
-    sessionGrant(engine),
-    ...oauthRoutes(engine),
-    ...publicDocuments(engine),
-    statusListRoute(engine),
-  ];
+  return [sessionToken(engine), sessionGrant(engine), ...oauthRoutes(engine), ...publicDocuments(engine)];
 }
 
 function sessionToken(engine: Engine): Route {

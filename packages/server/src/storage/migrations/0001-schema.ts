@@ -54,6 +54,7 @@ const tables = [
   // which places of the status lists are taken: one owner each, of whatever kind, until no token can name it any more
   `create table segno_status_indexes (status_index {int} primary key, expires_at {time} not null) {end}`,
   `create index segno_status_indexes_expiry on segno_status_indexes (expires_at)`,
+  `create table segno_client_statuses (client_id text primary key, status_index {int} not null) {end}`,
 
   `create table segno_attempts (
     id text primary key, kind text not null, browser_hash text not null,

@@ -1,5 +1,5 @@
 import type { Db, Engine } from "../engine.js";
-import { takeStatusIndex } from "../sessions/index.js";
+import { takeStatusIndex } from "./take-status-index.js";
 
 /** A place in the status lists that was given up, and when. */
 export interface RevokedStatus {

@@ -1,12 +1,15 @@
 import { SegnoError } from "@segno/core";
 import * as v from "valibot";
 import type { Engine } from "../engine.js";
-import { defineRoute, type Route } from "../http/route.js";
-import { isHeld } from "./discovery.js";
-import { publishStatusList } from "./status-list.js";
+import { defineRoute, isHeld, type Route } from "../http/index.js";
+import { publishStatusList } from "./publish-status-list.js";
 
 /** The status lists that tokens name. Public: a list says nothing to anybody who has no token. */
-export function statusListRoute(engine: Engine): Route {
+export function statusListRoutes(engine: Engine): Route[] {
+  return [statusList(engine)];
+}
+
+function statusList(engine: Engine): Route {
   return defineRoute({
     method: "GET",
     path: "/.well-known/status-list/{number}",

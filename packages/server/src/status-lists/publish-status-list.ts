@@ -3,9 +3,9 @@ import { promisify } from "node:util";
 import { deflate } from "node:zlib";
 import { SegnoError } from "@segno/core";
 import type { Engine } from "../engine.js";
-import { statusListSize } from "../sessions/index.js";
 import { statusListBase } from "./status-claim.js";
-import { isStatusIndexReached, readRevokedStatuses } from "./status-list-store.js";
+import { isStatusIndexReached, readRevokedStatuses } from "./store.js";
+import { statusListSize } from "./take-status-index.js";
 
 /** A signed list, ready to send. */
 export interface PublishedStatusList {

@@ -1,6 +1,6 @@
 import type { AccessTokenClaims } from "@segno/core";
 import type { ResolvedConfig } from "../config.js";
-import { statusListSize } from "../sessions/index.js";
+import { statusListSize } from "./take-status-index.js";
 
 /** Where the status lists are, without their numbers. */
 export function statusListBase(config: ResolvedConfig): string {

@@ -12,9 +12,10 @@ import {
   origin,
 } from "../../test/engine-kit.js";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
-import { revokeSession, revokeSessionsOfUser, statusListSize, sweepStatusIndexes } from "../sessions/index.js";
+import { revokeSession, revokeSessionsOfUser } from "../sessions/index.js";
 import { suspendUser } from "../users/index.js";
-import { issueTokens } from "./index.js";
+import { issueTokens } from "../tokens/index.js";
+import { clientStatus, leaveClientStatus, statusListSize, sweepStatusIndexes, takeStatusIndex } from "./index.js";
 
 const base = `${origin}/api/auth/.well-known/status-list/`;
 
@@ -196,7 +197,6 @@ describe.each(testDatabases)("the status list: $name", ({ skipped, create }) => 
       bytes.writeUInt32BE(value);
       drawn.mockImplementationOnce((length) => (length === 4 ? bytes : Buffer.alloc(length, 7)));
     };
-    const { takeStatusIndex } = await import("../sessions/index.js");
     const take = (expiresAtMs: number) => engine.store.transaction((trx) => takeStatusIndex(engine, trx, expiresAtMs));
     const endsAt = clock.nowMs() + 1_000;
     fixed(5);
@@ -217,6 +217,21 @@ describe.each(testDatabases)("the status list: $name", ({ skipped, create }) => 
     await sweepStatusIndexes(engine.store.db, clock.nowMs());
     fixed(5);
     expect(await take(endsAt)).toBe(5);
+  });
+
+  it("R075: a service has one place for its own tokens, and another one after they were revoked together", async () => {
+    const { engine, clock } = node;
+    const client = { clientId: "reports", endsAtMs: undefined };
+    const place = () => engine.store.transaction((trx) => clientStatus(engine, trx, client));
+    const first = await place();
+    expect([await place(), await place()]).toEqual([first, first]);
+    await engine.store.transaction((trx) => leaveClientStatus(engine, trx, client));
+    clock.advance({ seconds: 1 });
+    const second = await place();
+    const { isRevoked } = await read();
+    expect([isRevoked(first), isRevoked(second)]).toEqual([true, false]);
+    const unknown = { clientId: "nobody", endsAtMs: undefined };
+    expect(await engine.store.transaction((trx) => leaveClientStatus(engine, trx, unknown))).toBe(false);
   });
 
   it.each(["1", "1024", "9999", "00", "-1", "1e1", "0x1", "%30", "__proto__"])("has no list %s", async (number) => {
