@@ -112,6 +112,22 @@ describe("the Next app", () => {
     expect(await sessions.getByRole("listitem").count()).toBe(1);
   });
 
+  it("R077: a page that asks for a passkey gives one to an account that has none", async () => {
+    const { page } = await device();
+    await askForMail(page, "first@example.com", signInThenAccount);
+    await typeCode(page, (await newestMail(page, "first@example.com", readMailboxPage)).code);
+    await page.getByRole("region", { name: "Passkeys" }).waitFor();
+    await page.goto("/payments");
+    const dialog = page.getByRole("dialog", { name: "Confirm that it is you" });
+    await dialog.getByRole("button", { name: "Confirm with a passkey" }).click();
+    await dialog.getByText("your account has none yet").waitFor();
+    expect(await axeViolations(page)).toEqual([]);
+    await dialog.getByRole("button", { name: "Add a passkey" }).click();
+    await dialog.getByRole("button", { name: "Confirm with a passkey" }).click();
+    await page.getByText("Confirmed with assurance phr").waitFor();
+    expect(page.url()).toBe(`${app.url}/payments`);
+  });
+
   it("R077: an API that asks for a passkey gets its answer after the step-up, and the focus comes back", async () => {
     const { page } = await device();
     await signInByMailAndAddPasskey(page, "pay@example.com");

@@ -95,3 +95,35 @@ it("confirms by mail in the same session where the account has no passkey", asyn
   expect((await client.sessions.list()).data?.sessions).toHaveLength(1);
   expect(await test.eventsOf("session.created")).toHaveLength(1);
 });
+
+it.each([0, 11])(
+  "T-105: a page that asks for a passkey gets one from an account that has none, last proved %i minutes ago",
+  async (minutes) => {
+    const { client, browser: device } = createInMemoryClient(test.segno);
+    const browser = passkeysOf(device);
+    const flow = createSignIn(client, { browser, autofill: false });
+    await flow.actions.start();
+    flow.actions.edit({ email: "ada@example.com" });
+    await flow.actions.sendEmail();
+    await flow.actions.submitCode(await test.mail.nextCode("ada@example.com"));
+    const before = client.session.get().session?.id;
+    test.clock.advance({ minutes });
+    const stepUp = createStepUp(client, { browser });
+    const asked = stepUp.actions.ask({ acr: "phr" });
+    await stepUp.actions.confirmWithPasskey();
+    expect(stepUp.getState()).toMatchObject({ status: "required", methods: ["new_passkey"], error: null });
+    await stepUp.actions.confirmWithPasskey();
+    if (minutes > 10) {
+      expect((await listPasskeys(client)).data?.passkeys).toEqual([]);
+      await stepUp.actions.submitCode(await test.mail.nextCode("ada@example.com"));
+      expect(stepUp.getState()).toMatchObject({ status: "required", methods: ["new_passkey"], error: null });
+      await stepUp.actions.confirmWithPasskey();
+    }
+    expect(stepUp.getState()).toMatchObject({ status: "required", methods: ["passkey"], error: null });
+    await stepUp.actions.confirmWithPasskey();
+    expect(await asked).toBe(true);
+    expect(client.session.get().session).toMatchObject({ id: before, acr: "phr" });
+    expect((await client.sessions.list()).data?.sessions).toHaveLength(1);
+    expect(await test.eventsOf("session.created")).toHaveLength(1);
+  },
+);

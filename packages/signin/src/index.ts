@@ -6,6 +6,6 @@ export { passkeyErrorOf } from "./passkey/passkey-error.js";
 export type { PasskeySupport } from "./passkey/support.js";
 export { detectPasskeySupport } from "./passkey/support.js";
 export type { SignInInput, SignInState } from "./sign-in-state.js";
-export type { StepUpActions, StepUpFlow, StepUpPending, StepUpState } from "./step-up/create-step-up.js";
+export type { StepUpActions, StepUpFlow, StepUpMethod, StepUpPending, StepUpState } from "./step-up/create-step-up.js";
 export { createStepUp } from "./step-up/create-step-up.js";
 export type { Flow } from "./store.js";

@@ -8,7 +8,6 @@ export type SecurityMessage =
   | "verifyEmail"
   | "passkeys"
   | "noPasskeys"
-  | "addPasskey"
   | "rename"
   | "remove"
   | "name"
@@ -31,7 +30,6 @@ export const englishSecurity: Pick<Messages, SecurityMessage> = {
   verifyEmail: "Send a code to this address",
   passkeys: "Passkeys",
   noPasskeys: "No passkey yet. Add one to sign in without a mail.",
-  addPasskey: "Add a passkey",
   rename: "Rename {name}",
   remove: "Remove {name}",
   name: "New name",
@@ -79,6 +77,8 @@ export const englishCore: Omit<Messages, SecurityMessage> = {
   errorLabel: "Problem:",
   stepUpTitle: "Confirm that it is you",
   stepUpText: "This is a sensitive change, so we check once more.",
+  stepUpNoPasskey: "This needs a passkey, and your account has none yet. Add one, then confirm with it.",
+  addPasskey: "Add a passkey",
   confirmWithPasskey: "Confirm with a passkey",
   confirmWithEmail: "Confirm with a mailed code",
   errors: {},

@@ -53,6 +53,8 @@ export const germanMessages: Messages = {
   done: "Erledigt.",
   stepUpTitle: "Bestätigen Sie, dass Sie es sind",
   stepUpText: "Diese Änderung ist heikel, deshalb prüfen wir noch einmal.",
+  stepUpNoPasskey:
+    "Das geht nur mit einem Passkey, und Ihr Konto hat noch keinen. Fügen Sie einen hinzu und bestätigen Sie dann damit.",
   confirmWithPasskey: "Mit Passkey bestätigen",
   confirmWithEmail: "Mit Code per E-Mail bestätigen",
   errors: {

@@ -50,6 +50,7 @@ export interface Messages {
   readonly done: string;
   readonly stepUpTitle: string;
   readonly stepUpText: string;
+  readonly stepUpNoPasskey: string;
   readonly confirmWithPasskey: string;
   readonly confirmWithEmail: string;
   /** Texts by error code. What is absent falls back to the error's own English title. */

@@ -250,6 +250,17 @@ describe("SignIn for somebody who is signed in and sent here by a page that asks
     expect(signal.filter((one) => !one?.aborted)).toHaveLength(1);
   });
 
+  it("offers to add a passkey where the account has none", async () => {
+    const { service } = await openAsked("seeded", { acr: "phr" });
+    service.reply("POST /v1/passkeys/step-up/options", () => problem(400, "passkey_unknown", "never"));
+    await click(/Confirm with a passkey/);
+    const dialog = screen.getByRole("dialog", { name: "Confirm that it is you" });
+    expect(dialog.textContent).toContain("your account has none yet");
+    expect(screen.getByRole("button", { name: "Add a passkey" })).toBeTruthy();
+    expect(screen.queryByRole("button", { name: "Confirm with a passkey" })).toBeNull();
+    expect(await violations()).toEqual([]);
+  });
+
   it("asks again after a cancel, by a button on the page", async () => {
     const { onSignedIn } = await openAsked("seeded", { maxAgeSeconds: 300 });
     await click(/Cancel/);

@@ -31,13 +31,14 @@ function OpenDialog(): ReactNode {
   }, []);
   if (state.status === "idle") return null;
   const isAwaiting = state.status === "awaiting_passkey";
+  const isNew = state.methods[0] === "new_passkey";
   const isBusy = isAwaiting || state.status === "sending_email";
   return (
     <dialog ref={dialog} data-segno="step-up" dir={dir} aria-labelledby={titleId} onCancel={cancel}>
       <h2 id={titleId} data-part="title">
         {messages.stepUpTitle}
       </h2>
-      <p>{messages.stepUpText}</p>
+      <p>{isNew ? messages.stepUpNoPasskey : messages.stepUpText}</p>
       <Live>
         {isAwaiting
           ? messages.waitingForPasskey
@@ -51,7 +52,7 @@ function OpenDialog(): ReactNode {
         <>
           <Problem error={state.error} />
           <Button part="primary" isBusy={isBusy} autoFocus onClick={() => void confirmWithPasskey()}>
-            {messages.confirmWithPasskey}
+            {isNew ? messages.addPasskey : messages.confirmWithPasskey}
           </Button>
           {state.methods.includes("email") && (
             <Button part="secondary" isBusy={isBusy} onClick={() => void sendEmail()}>

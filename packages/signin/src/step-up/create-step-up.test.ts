@@ -132,3 +132,96 @@ it("leaves answers alone that ask for nothing", async () => {
   expect(await actions.run(async () => null)).toBeNull();
   expect(flow.getState().status).toBe("idle");
 });
+
+/** An account without a passkey, on a page that asks for one. */
+function openWithoutPasskey(isRecent: boolean) {
+  const opened = open("phr", "aal1");
+  const { service } = opened;
+  let hasPasskey = false;
+  let isProved = isRecent;
+  service.reply("/v1/passkeys/step-up/options", () =>
+    hasPasskey ? Response.json({ attemptId: "a1", publicKey: {} }) : problem(400, "passkey_unknown", "never"),
+  );
+  service.reply("/v1/passkeys/add/options", () =>
+    isProved
+      ? Response.json({ attemptId: "a2", publicKey: {} })
+      : problem(401, "insufficient_user_authentication", "after_step_up", challenge("aal1")),
+  );
+  service.reply("/v1/passkeys/add/verify", () => {
+    hasPasskey = true;
+    return Response.json({ id: "p1" });
+  });
+  service.reply("/v1/email/verify", ({ code }) => {
+    if (code !== "123456") return problem(400, "wrong_code", "after_correction");
+    isProved = true;
+    const ada = signedInAs("ada");
+    return Response.json({ ...ada, session: { ...ada.session, acr: "aal1" } });
+  });
+  const asked = opened.actions.ask({ acr: "phr" });
+  const press = async (how: "pick" | "refuse" | "nothing" = "pick") => {
+    void opened.actions.confirmWithPasskey();
+    await settle();
+    if (how !== "nothing") opened.browser[how]();
+    await settle();
+  };
+  return { ...opened, asked, press };
+}
+
+it("an account without a passkey adds one first, then confirms with it", async () => {
+  const { asked, browser, flow, press, service } = openWithoutPasskey(true);
+  await press("nothing");
+  expect(flow.getState()).toMatchObject({ status: "required", methods: ["new_passkey"], error: null });
+  expect(browser.opened).toBe(0);
+  void flow.actions.confirmWithPasskey();
+  await settle();
+  expect([flow.getState().status, browser.prompt()]).toEqual(["awaiting_passkey", "create"]);
+  browser.refuse();
+  await settle();
+  expect(flow.getState()).toMatchObject({
+    status: "required",
+    methods: ["new_passkey"],
+    error: { code: "passkey_cancelled" },
+  });
+  await press();
+  expect(flow.getState()).toMatchObject({ status: "required", methods: ["passkey"], error: null });
+  await press();
+  expect(await asked).toBe(true);
+  expect(service.seen.filter((path) => path.startsWith("/v1/email"))).toEqual([]);
+});
+
+it("mails a code first where a first passkey needs a fresh proof of the mailbox", async () => {
+  const { actions, asked, browser, flow, press, service } = openWithoutPasskey(false);
+  await press("nothing");
+  await press("nothing");
+  expect(flow.getState()).toMatchObject({ status: "awaiting_code", codeLength: 6 });
+  await actions.submitCode("111111");
+  expect(flow.getState()).toMatchObject({ status: "awaiting_code", error: { code: "wrong_code" } });
+  await actions.submitCode("123456");
+  expect(flow.getState()).toMatchObject({ status: "required", methods: ["new_passkey"], error: null });
+  expect(browser.opened).toBe(0);
+  await press();
+  await press();
+  expect(await asked).toBe(true);
+  expect(service.seen.filter((path) => path === "/v1/email/start")).toHaveLength(1);
+});
+
+it("cancelling a first passkey is the answer no, whatever comes back later", async () => {
+  const { actions, asked, browser, flow, press } = openWithoutPasskey(true);
+  await press("nothing");
+  void actions.confirmWithPasskey();
+  await settle();
+  actions.cancel();
+  expect(await asked).toBe(false);
+  browser.pick();
+  await settle();
+  expect(flow.getState().status).toBe("idle");
+});
+
+it("where a mailed code is enough, a missing passkey is only said", async () => {
+  const { actions, flow, service } = open("aal1", "aal1");
+  service.reply("/v1/passkeys/step-up/options", () => problem(400, "passkey_unknown", "never"));
+  void actions.ask({ acr: "aal1" });
+  await actions.confirmWithPasskey();
+  expect(flow.getState()).toMatchObject({ methods: ["passkey", "email"], error: { code: "passkey_unknown" } });
+  actions.cancel();
+});

@@ -4,7 +4,6 @@ import {
   parseStepUp,
   type Result,
   type SegnoClient,
-  type SignedIn,
   type StepUpRequirement,
 } from "@segno/client";
 import { type PasskeyBrowser, passkeyBrowser } from "../passkey/browser-port.js";
@@ -24,11 +23,16 @@ export type StepUpState =
       readonly isVerifying: boolean;
     });
 
+/**
+ * What can help: a passkey of the account; `new_passkey`, to be made first because the account has none; or a mailed code.
+ */
+export type StepUpMethod = "passkey" | "new_passkey" | "email";
+
 /** A step-up under way: what was asked for, what can help, and what went wrong last. */
 export interface StepUpPending<Status extends string> {
   readonly status: Status;
   readonly requirement: StepUpRequirement;
-  readonly methods: readonly ("passkey" | "email")[];
+  readonly methods: readonly StepUpMethod[];
   readonly error: ClientError | null;
 }
 
@@ -41,7 +45,10 @@ export interface StepUpActions {
   run<T>(call: () => Promise<T>): Promise<T>;
   /** Asks for a step-up that no call asked for. @returns whether the person confirmed */
   ask(requirement: StepUpRequirement): Promise<boolean>;
-  /** Opens the passkey prompt. Must run inside a click. */
+  /**
+   * Opens the passkey prompt. Must run inside a click. Where `methods` says `new_passkey` it makes the account's first
+   * one, and asks to be called again to confirm with it; where that needs a fresh proof of the mailbox, a code is mailed first.
+   */
   confirmWithPasskey(): Promise<void>;
   /** Mails a code to the account's own address; only where `methods` says that a code is enough. */
   sendEmail(): Promise<void>;
@@ -93,11 +100,53 @@ export function createStepUp(client: SegnoClient, options: { readonly browser?: 
     const state = store.getState();
     return state.status === "idle" ? undefined : state;
   };
-  const conclude = (result: Result<SignedIn>, state: StepUpPending<string>) => {
+  const conclude = (result: Result<unknown>, state: StepUpPending<string>) => {
     if (result.error === null) return end(true);
     const now = store.getState();
     const stays = now.status === "awaiting_code" && result.error.retry.when !== "new_attempt";
     store.set(stays ? { ...now, isVerifying: false, error: result.error } : required(state, result.error));
+  };
+  const turnTo = (state: StepUpPending<string>, ...methods: StepUpMethod[]) =>
+    store.set(required({ ...state, methods }, null));
+
+  const confirm = async (state: StepUpPending<string>, isWanted: () => boolean) => {
+    let hasNone = false;
+    const result = await runCeremony({
+      options: async () => {
+        const options = await client.passkeys.stepUpOptions();
+        hasNone = options.error?.code === "passkey_unknown" && !state.methods.includes("email");
+        return options;
+      },
+      prompt: (publicKey) => browser.get(publicKey, false),
+      verify: client.passkeys.stepUpVerify,
+      isWanted,
+    });
+    if (!isWanted()) return;
+    if (hasNone) turnTo(state, "new_passkey");
+    else conclude(result, state);
+  };
+  const add = async (state: StepUpPending<string>, isWanted: () => boolean) => {
+    const { error } = await runCeremony({
+      options: client.passkeys.addOptions,
+      prompt: browser.create,
+      verify: client.passkeys.addVerify,
+      isWanted,
+    });
+    if (!isWanted()) return;
+    if (error?.code === "insufficient_user_authentication" && error.stepUp?.acr === "aal1") return await mail(state);
+    if (error === null || error.stepUp !== undefined) turnTo(state, "passkey");
+    else store.set(required(state, error));
+  };
+  const mail = async (state: StepUpPending<string>) => {
+    const email = client.session.get().user?.email;
+    if (!email) return;
+    const isWanted = begin();
+    store.set({ ...required(state, null), status: "sending_email" });
+    const result = await client.email.start({ email });
+    if (!isWanted()) return;
+    if (result.error !== null) return store.set(required(state, result.error));
+    const { attemptId, codeLength } = result.data;
+    store.set({ ...required(state, null), status: "awaiting_code", attemptId, codeLength, isVerifying: false });
   };
 
   return {
@@ -116,25 +165,11 @@ export function createStepUp(client: SegnoClient, options: { readonly browser?: 
         if (!state || state.status === "awaiting_passkey") return;
         const isWanted = begin();
         store.set({ ...required(state, null), status: "awaiting_passkey" });
-        const result = await runCeremony({
-          options: client.passkeys.stepUpOptions,
-          prompt: (publicKey) => browser.get(publicKey, false),
-          verify: client.passkeys.stepUpVerify,
-          isWanted,
-        });
-        if (isWanted()) conclude(result, state);
+        await (needsNewPasskey(state) ? add : confirm)(state, isWanted);
       },
       sendEmail: async () => {
         const state = pending();
-        const email = client.session.get().user?.email;
-        if (!state || !email || !state.methods.includes("email") || state.status === "sending_email") return;
-        const isWanted = begin();
-        store.set({ ...required(state, null), status: "sending_email" });
-        const result = await client.email.start({ email });
-        if (!isWanted()) return;
-        if (result.error !== null) return store.set(required(state, result.error));
-        const { attemptId, codeLength } = result.data;
-        store.set({ ...required(state, null), status: "awaiting_code", attemptId, codeLength, isVerifying: false });
+        if (state?.methods.includes("email") && state.status !== "sending_email") await mail(state);
       },
       submitCode: async (code) => {
         const state = store.getState();
@@ -145,7 +180,9 @@ export function createStepUp(client: SegnoClient, options: { readonly browser?: 
           attemptId: state.attemptId,
           code: code.replace(/[\s-]/g, ""),
         });
-        if (isWanted()) conclude(result, state);
+        if (!isWanted()) return;
+        if (result.error === null && needsNewPasskey(state)) turnTo(state, "new_passkey");
+        else conclude(result, state);
       },
       cancel: () => end(false),
     },
@@ -156,8 +193,10 @@ function required(state: StepUpPending<string>, error: ClientError | null): Step
   return { status: "required", requirement: state.requirement, methods: state.methods, error };
 }
 
+const needsNewPasskey = ({ methods }: StepUpPending<string>) => methods[0] === "new_passkey";
+
 /** A mailed code reaches `aal1`: it helps only where no more is asked, and never lowers what a passkey reached. */
-function methodsFor({ acr = "aal1" }: StepUpRequirement, client: SegnoClient): readonly ("passkey" | "email")[] {
+function methodsFor({ acr = "aal1" }: StepUpRequirement, client: SegnoClient): readonly StepUpMethod[] {
   const { user, session } = client.session.get();
   return acr === "aal1" && session?.acr === "aal1" && user?.email ? ["passkey", "email"] : ["passkey"];
 }
