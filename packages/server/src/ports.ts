@@ -30,7 +30,10 @@ export interface Store {
   readonly db: Db;
   /** Runs `work` in one transaction, retrying serialization failures; `work` must be repeatable. */
   transaction<Result>(work: (trx: Db) => Promise<Result>): Promise<Result>;
-  /** One-row read through a statement compiled once: the hot path. */
+  /**
+   * One-row read through a statement compiled once: the hot path. Asks the database each time; the object may be the
+   * one from before when nothing in it changed, so what was made of a row can be kept beside it (`WeakMap`).
+   */
   readonly readSession: (tokenHash: string) => SessionRow | undefined | Promise<SessionRow | undefined>;
   /** A session and its user with the address to show, in one read: what a page asks for first. */
   readonly readSessionAccount: (
@@ -50,9 +53,14 @@ export interface StoredToken {
   readonly sub: string;
   readonly nowMs: number;
 }
-export type SessionRow = Schema["segno_sessions"] & { readonly user_status: string };
+/** What a check needs of a session and its user. */
+export type SessionRow = Readonly<
+  Omit<Schema["segno_sessions"], "token_hash" | "device_name" | "created_at" | "revoked_reason">
+> & { readonly user_status: string };
 export type SessionAccountRow = SessionRow & {
   readonly user_status: Schema["segno_users"]["status"];
+  readonly created_at: number;
+  readonly device_name: string;
   readonly user_display_name: string | null;
   readonly user_created_at: number;
   readonly email: string | null;

@@ -47,6 +47,9 @@ function judgeWithAccount(engine: Engine, row: SessionAccountRow | undefined): A
   return state;
 }
 
+/** Rows are answered again while nothing in them changed; the verdict on time is given anew each time. */
+const states = new WeakMap<SessionRow, AuthState>();
+
 function judge(engine: Engine, row: SessionRow | undefined): AuthState {
   if (row === undefined || row.revoked_at !== null || row.user_status !== "active") return refused;
   const nowMs = engine.clock.nowMs();
@@ -55,18 +58,22 @@ function judge(engine: Engine, row: SessionRow | undefined): AuthState {
     return refused;
   }
   if (nowMs - row.last_seen_at >= touchEveryMs) touch(engine, row, nowMs);
-  return {
+  const known = states.get(row);
+  if (known !== undefined) return known;
+  const state: AuthState = Object.freeze({
     status: "authenticated",
     subject: row.user_id,
     sessionId: row.id,
     clientId: row.client_id,
     scopes: engine.config.tokens.scopes,
     acr: row.acr,
-    amr: JSON.parse(row.amr) as string[],
+    amr: Object.freeze(JSON.parse(row.amr) as string[]),
     authTime: Math.floor(row.auth_time / 1000),
     expiresAt: Math.floor(sessionEndsAt(row) / 1000),
     via: "session",
-  };
+  });
+  states.set(row, state);
+  return state;
 }
 
 function touch(engine: Engine, row: SessionRow, nowMs: number): void {

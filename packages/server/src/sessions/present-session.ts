@@ -19,8 +19,10 @@ export interface SessionView {
   readonly deviceName: string;
 }
 
+type ShownRow = Omit<Schema["segno_sessions"], "token_hash" | "revoked_reason">;
+
 /** Turns a row into its view. The token hash never leaves. */
-export function presentSession(row: Schema["segno_sessions"], currentSessionId: string | undefined): SessionView {
+export function presentSession(row: ShownRow, currentSessionId: string | undefined): SessionView {
   return {
     id: row.id,
     userId: row.user_id,

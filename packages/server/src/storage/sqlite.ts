@@ -9,11 +9,14 @@ import {
   readAccountSql,
   readSessionAccountSql,
   readSessionSql,
+  sessionAccountRowColumns,
+  sessionRowColumns,
   tokenLiveParameters,
   tokenLiveSql,
 } from "./hot-statements.js";
 import { emptySchema, migrate, readSchema, requireSchema } from "./migrate.js";
 import { migrations } from "./migrations/index.js";
+import { readSameRow } from "./same-rows.js";
 import type { Schema } from "./schema.js";
 import type { SchemaAccess, StoreContext, StoreSource } from "./source.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
@@ -65,16 +68,17 @@ async function openSqlite(file: string, options: SqliteOptions, context: StoreCo
   const reader = isMemory ? database : new Database(file, { readOnly: true });
   // 16 MB of pages keep the upper levels of a large index at hand: half the cost of a check over a million sessions
   if (!isMemory) reader.exec("pragma busy_timeout = 5000; pragma cache_size = -16000");
-  const session = reader.prepare(readSessionSql("?"));
-  const sessionAccount = reader.prepare(readSessionAccountSql("?"));
   const account = reader.prepare(readAccountSql("?"));
   const tokenLive = reader.prepare(tokenLiveSql("sqlite"));
   return {
     dialect: "sqlite",
     db,
     transaction: (work) => db.transaction().execute((trx) => insideTransaction(database, () => work(trx))),
-    readSession: (tokenHash) => session.get(tokenHash) as SessionRow | undefined,
-    readSessionAccount: (tokenHash) => sessionAccount.get(tokenHash) as SessionAccountRow | undefined,
+    readSession: readSameRow<SessionRow>(reader.prepare(readSessionSql("?")), sessionRowColumns),
+    readSessionAccount: readSameRow<SessionAccountRow>(
+      reader.prepare(readSessionAccountSql("?")),
+      sessionAccountRowColumns,
+    ),
     readAccount: (userId) => account.get(userId) as AccountRow | undefined,
     isTokenLive: (token) => tokenLive.get(...tokenLiveParameters(token)) !== undefined,
     ping: async () => void (await sql`select 1`.execute(db)),

@@ -22,6 +22,8 @@ const tables = [
   // the rule behind account linking: one verified owner per address, any number of unproven claims
   `create unique index segno_identifiers_verified on segno_identifiers (kind, value) where verified_at is not null`,
   `create index segno_identifiers_value on segno_identifiers (kind, value)`,
+  // whose address is shown: read with every session that a page asks for
+  `create index segno_identifiers_user on segno_identifiers (user_id, created_at, id)`,
 
   `create table segno_sessions (
     id text primary key, token_hash text not null unique, user_id text not null references segno_users (id) on delete cascade,
