@@ -19,11 +19,18 @@ export function authenticateRequest(
 ): AuthState | Promise<AuthState> {
   const authorization = readHeader(input.headers, "authorization");
   if (authorization !== null) {
+    const { certificateOf } = how;
+    // the usual spelling, without a pattern over the whole token: what the token holds is the verifier's to judge
+    if (authorization.startsWith("Bearer ") && authorization.indexOf(" ", 7) === -1 && authorization.length > 7) {
+      return authenticateToken(engine, { input, token: authorization.slice(7), scheme: "Bearer", certificateOf });
+    }
     const scheme = /^(bearer|dpop)(?:[ \t]|$)/i.exec(authorization)?.[1]?.toLowerCase();
     if (scheme !== undefined) {
-      const { certificateOf } = how;
+      // RFC 6750 section 2.1: one b64token, nothing behind it
+      const token = /^\w+ +([A-Za-z0-9\-._~+/]+=*) *$/.exec(authorization)?.[1];
+      if (token === undefined) return malformedToken;
       const named = scheme === "dpop" ? "DPoP" : "Bearer";
-      return authenticateToken(engine, { input, authorization, scheme: named, certificateOf });
+      return authenticateToken(engine, { input, token, scheme: named, certificateOf });
     }
   }
   const token = readCookie(readHeader(input.headers, "cookie"), how.sessionCookie);
@@ -34,18 +41,15 @@ export function authenticateRequest(
 
 interface PresentedToken {
   readonly input: AuthenticateInput;
-  readonly authorization: string;
+  readonly token: string;
   readonly scheme: "Bearer" | "DPoP";
   readonly certificateOf: CertificateResolver;
 }
 
 function authenticateToken(
   engine: Engine,
-  { input, authorization, scheme, certificateOf }: PresentedToken,
+  { input, token, scheme, certificateOf }: PresentedToken,
 ): AuthState | Promise<AuthState> {
-  // RFC 6750 section 2.1: one b64token, nothing behind it
-  const token = /^\w+ +([A-Za-z0-9\-._~+/]+=*) *$/.exec(authorization)?.[1];
-  if (token === undefined) return malformedToken;
   try {
     const state = authenticateAccessToken(engine, {
       scheme,

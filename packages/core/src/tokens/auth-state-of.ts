@@ -9,6 +9,18 @@ import type { AccessTokenClaims, ActorClaim, ServiceTokenClaims } from "./claims
  * const state = authStateOf(await verifier.verify(token));
  */
 export function authStateOf(claims: AccessTokenClaims | ServiceTokenClaims): AuthState {
+  let state = states.get(claims);
+  if (state === undefined) {
+    state = Object.freeze(makeState(claims));
+    states.set(claims, state);
+  }
+  return state;
+}
+
+/** A verifier answers a token it remembers with the same frozen claims. */
+const states: WeakMap<object, AuthState> = /* @__PURE__ */ new WeakMap();
+
+function makeState(claims: AccessTokenClaims | ServiceTokenClaims): AuthState {
   const shared = {
     clientId: claims.client_id,
     scopes: scopeList(claims.scope),

@@ -70,6 +70,7 @@ async function openSqlite(file: string, options: SqliteOptions, context: StoreCo
   if (!isMemory) reader.exec("pragma busy_timeout = 5000; pragma cache_size = -16000");
   const account = reader.prepare(readAccountSql("?"));
   const tokenLive = reader.prepare(tokenLiveSql("sqlite"));
+  tokenLive.setReturnArrays(true);
   return {
     dialect: "sqlite",
     db,

@@ -1,0 +1,21 @@
+import { mkdtempSync } from "node:fs"; import { tmpdir } from "node:os"; import { join } from "node:path";
+import { createSegno, silentLogger } from "@segno/server"; import { sqlite } from "@segno/server/storage/sql"; import { createMailCapture, openBrowser } from "@segno/testing";
+const mail = createMailCapture();
+const segno = createSegno({ baseUrl: "http://localhost:3999", secret: "1:Kq3nV8xTz1mW5yRb7cJd9fLg2hPs4uXa", database: sqlite(join(mkdtempSync(join(tmpdir(), "bench-")), "segno.db"),{durability:"normal"}), clientIp: { source: "socket" }, email: mail, logger: silentLogger, production: false, rateLimit: false });
+await segno.ready();
+const browser = openBrowser({ handler: segno.handler, origin: segno.origin, basePath: segno.basePath, nowMs: Date.now });
+const { body: attempt } = await browser.call("/v1/email/start", { email: "ada@example.com" });
+const code = await mail.nextCode("ada@example.com");
+await browser.call("/v1/email/verify", { attemptId: attempt.attemptId, code });
+const cookie = `segno.sid=${browser.cookies.get("segno.sid")}`;
+async function t(name, fn, n=5000){ for(let i=0;i<2000;i++) await fn(i); const rounds=[]; for(let r=0;r<7;r++){const c=process.cpuUsage(); for(let i=0;i<n;i++) {const x=fn(i); if (x instanceof Promise) await x;} const u=process.cpuUsage(c); rounds.push((u.user+u.system)/n);} rounds.sort((a,b)=>a-b); console.log(name.padEnd(40), rounds[0].toFixed(2), rounds[3].toFixed(2)); }
+const peer={remoteAddress:"127.0.0.1"};
+const headers={cookie, host:"localhost", "sec-fetch-site":"same-origin"};
+await t("authenticate cookie", ()=>segno.authenticate({headers, method:"GET", url:"http://localhost:3999/orders", peer, fresh:false}));
+await t("handle GET /v1/session", ()=>segno.handle({method:"GET", url:"http://localhost:3999/api/auth/v1/session", headers}, peer));
+await t("handle GET /health/live", ()=>segno.handle({method:"GET", url:"http://localhost:3999/api/auth/health/live", headers:{host:"localhost"}}, peer));
+const toks=[]; for (let i=0;i<1500;i++) toks.push((await browser.call("/v1/session/token", {})).body.accessToken);
+const hs=toks.map(t=>({authorization:`Bearer ${t}`, host:"localhost"}));
+let k=0; const c=process.cpuUsage(); for (const h of hs) { const r=segno.authenticate({headers:h, method:"GET", url:"http://localhost:3999/orders", peer, fresh:false}); if (r instanceof Promise) await r; k++ } const u=process.cpuUsage(c); console.log("authenticate cold tokens", ((u.user+u.system)/k).toFixed(1));
+await t("repeated token", ()=>segno.authenticate({headers:hs[0], method:"GET", url:"http://localhost:3999/orders", peer, fresh:false}));
+process.exit(0);
