@@ -128,7 +128,7 @@ export const refreshBench: Bench = {
           },
         },
       ],
-      { rounds: smoke ? 1 : 31, items, warmup: smoke ? 0 : 3 },
+      { rounds: smoke ? 1 : 31, items, warmup: smoke ? 0 : 30 },
     );
     check(
       await refuses(() =>
@@ -237,7 +237,7 @@ export const passkeyBench: Bench = {
         { name: "ours", run: each(ours) },
         { name: "alone", run: each(alone) },
       ],
-      { rounds: smoke ? 1 : 31, items, warmup: smoke ? 0 : 3 },
+      { rounds: smoke ? 1 : 31, items, warmup: smoke ? 0 : 30 },
     );
     return [
       row({

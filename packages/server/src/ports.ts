@@ -79,6 +79,8 @@ export interface Secrets {
   open(purpose: string, sealed: string, context: string): Uint8Array;
   /** HMAC-SHA-256 under a derived key, base64url, for values too short to hash alone (mailed codes). */
   mac(purpose: string, text: string): string;
+  /** The same under every listed secret, the newest first. */
+  macs(purpose: string, text: string): readonly string[];
   /** True when `mac` was made of `text` under any listed secret. Constant time. */
   matches(purpose: string, text: string, mac: string): boolean;
 }

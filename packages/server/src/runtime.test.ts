@@ -1,7 +1,8 @@
+import { createHmac, hkdfSync } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createIdSource, systemRandom } from "./runtime.js";
-import { createSecrets, parseSecrets } from "./secrets.js";
+import { createSecrets, parseSecrets, type VersionedSecret } from "./secrets.js";
 
 const old = { version: 1, value: "old-secret-0123456789-abcdefghijklmnop" };
 const fresh = { version: 2, value: "new-secret-0123456789-abcdefghijklmnop" };
@@ -71,6 +72,25 @@ describe("sealing", () => {
       expect(() => secrets.open("key", sealed.slice(0, index) + other + sealed.slice(index + 1), "kid-1")).toThrow();
       expect(() => secrets.open("key", sealed.slice(0, index), "kid-1")).toThrow();
     }
+  });
+
+  it("RFC 2104: a mac is HMAC-SHA-256 as node:crypto makes it, under a key derived for its purpose", () => {
+    const secrets = createSecrets([fresh, old], systemRandom);
+    const expected = (secret: VersionedSecret, purpose: string, text: string) =>
+      createHmac("sha256", Buffer.from(hkdfSync("sha256", secret.value, "segno/1", `mac/${purpose}`, 32)))
+        .update(text)
+        .digest("base64url");
+    fc.assert(
+      fc.property(
+        fc.string({ unit: "binary", maxLength: 300 }),
+        fc.string({ minLength: 1, maxLength: 20 }),
+        (text, purpose) => {
+          const under = [expected(fresh, purpose, text), expected(old, purpose, text)];
+          expect(secrets.mac(purpose, text)).toBe(under[0]);
+          expect(secrets.macs(purpose, text)).toEqual(under);
+        },
+      ),
+    );
   });
 
   it("matches a code under any listed secret, for its purpose alone", () => {

@@ -54,7 +54,7 @@ export interface Schema {
     current_hash: string;
     previous_hash: string | null;
     /** The successor of `previous_hash`, sealed under a key derived from the previous token itself. */
-    successor_sealed: string | null;
+    successor_nonce: string | null;
     rotated_at: number | null;
     created_at: number;
     idle_expires_at: number;

@@ -270,11 +270,50 @@ describe.each(testDatabases)("store contract: $name", ({ name, skipped, create }
     expect((await store.readSession("hash-s1"))?.revoked_at).toBe(now);
     await other.close();
   });
+
+  it("T-021: a row read again tells every change made elsewhere, column by column, and that it is gone", async () => {
+    const other = await database.source().open();
+    await addUser(store.db, "u1");
+    await addSession(store.db, "s1", "u1");
+    const changes = { client_id: "c", acr: "phr", amr: "[]", auth_time: 7, last_seen_at: 8, device_name: "d" } as const;
+    const more = { idle_expires_at: 9, absolute_expires_at: 10, revoked_at: 11, created_at: 12 } as const;
+    for (const [column, value] of Object.entries({ ...changes, ...more })) {
+      await store.readSessionAccount("hash-s1");
+      await other.db
+        .updateTable("segno_sessions")
+        .set({ [column]: value })
+        .execute();
+      expect(await store.readSessionAccount("hash-s1")).toMatchObject({ [column]: value });
+      const isRead = column !== "device_name" && column !== "created_at";
+      if (isRead) expect(await store.readSession("hash-s1")).toMatchObject({ [column]: value });
+    }
+    await other.db.updateTable("segno_users").set({ status: "suspended", display_name: "Grace" }).execute();
+    expect(await store.readSession("hash-s1")).toMatchObject({ user_status: "suspended" });
+    expect(await store.readSessionAccount("hash-s1")).toMatchObject({ user_display_name: "Grace" });
+    await other.db.deleteFrom("segno_sessions").execute();
+    expect([await store.readSession("hash-s1"), await store.readSessionAccount("hash-s1")]).toEqual([
+      undefined,
+      undefined,
+    ]);
+    await other.close();
+  });
 });
 
 describe("sqlite", () => {
   const folder = mkdtempSync(join(tmpdir(), "segno-sqlite-"));
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("answers a read with the object from before while nothing in it changed", async () => {
+    const store = await sqlite(":memory:").open();
+    await addUser(store.db, "u1");
+    await addSession(store.db, "s1", "u1");
+    const before = await store.readSession("hash-s1");
+    expect(await store.readSession("hash-s1")).toBe(before);
+    await store.db.updateTable("segno_sessions").set({ acr: "phr" }).execute();
+    expect(await store.readSession("hash-s1")).not.toBe(before);
+    expect(Object.isFrozen(before)).toBe(true);
+    await store.close();
+  });
 
   it("is durable, private to its owner, and reads what every request asks synchronously", async () => {
     const file = join(folder, "deep", "segno.db");

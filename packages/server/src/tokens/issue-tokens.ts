@@ -80,7 +80,7 @@ async function beginFamily(
     generation: 1,
     current_hash: hashRefreshToken(token),
     previous_hash: null,
-    successor_sealed: null,
+    successor_nonce: null,
     rotated_at: null,
     created_at: nowMs,
     idle_expires_at: idle,

@@ -441,7 +441,7 @@ describe.each(testDatabases)("OAuth endpoints: $name", ({ skipped, create }) => 
       .selectFrom("segno_refresh_families")
       .selectAll()
       .executeTakeFirstOrThrow();
-    for (const stolen of [family.current_hash, family.previous_hash, family.successor_sealed])
+    for (const stolen of [family.current_hash, family.previous_hash, family.successor_nonce])
       expect((await refresh(stolen ?? "")).status).toBe(400);
   });
 });

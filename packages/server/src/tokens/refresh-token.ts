@@ -1,14 +1,14 @@
-import { createCipheriv, createDecipheriv, createSecretKey, hash, type KeyObject } from "node:crypto";
-import { decodeBase64Url, encodeBase64Url, SegnoError } from "@segno/core";
-import type { Engine, Secrets } from "../engine.js";
+import { hash } from "node:crypto";
+import { decodeBase64Url } from "@segno/core";
+import type { Engine, RandomSource, Secrets } from "../engine.js";
 
 const prefix = "segno_rt_";
 const bodyBytes = 52;
 const bodyLength = 70;
 const macLength = 43;
 const macPurpose = "refresh_token";
-const nonceBytes = 12;
-const tagBytes = 16;
+const successorPurpose = "refresh_token.successor";
+const nonceBytes = 32;
 
 /** A refresh token taken apart. Only `hash` says whether it is good; `isGenuine` says whether we ever made it. */
 export interface ParsedRefreshToken {
@@ -26,12 +26,20 @@ export function newRefreshToken(
   parts: Pick<Engine, "random" | "secrets">,
   family: { readonly id: string; readonly generation: number },
 ): string {
+  return writeToken(family, parts.random.bytes(32), (text) => parts.secrets.mac(macPurpose, text));
+}
+
+function writeToken(
+  family: { readonly id: string; readonly generation: number },
+  bits: Uint8Array,
+  checkMark: (text: string) => string,
+): string {
   const body = Buffer.alloc(bodyBytes);
   body.write(family.id.replaceAll("-", ""), 0, 16, "hex");
   body.writeUInt32BE(family.generation, 16);
-  body.set(parts.random.bytes(32), 20);
+  body.set(bits, 20);
   const text = body.toString("base64url");
-  return `${prefix}${text}${parts.secrets.mac(macPurpose, text)}`;
+  return `${prefix}${text}${checkMark(text)}`;
 }
 
 /** @returns undefined for anything that is not one of our refresh tokens by shape */
@@ -64,32 +72,44 @@ export function hashRefreshToken(text: string): string {
   return hash("sha256", text, "base64url");
 }
 
+/** What the successor of a token is made of. */
+interface Succession {
+  readonly presented: ParsedRefreshToken;
+  /** Fresh for each rotation, and kept until the next one. */
+  readonly nonce: string;
+}
+
 /**
- * Seals the successor under a key that only the holder of the presented token can derive: the store has nothing but
- * that token's hash, so neither a dump nor the server's secrets open it.
+ * The token that follows the presented one. It is derived, not drawn, so that a repeat is answered with the same one:
+ * from the presented token, a nonce that lies in the store, and a secret that does not. The store holds only the
+ * hash of the presented token, so neither a dump nor the server's secrets, nor both, make a successor.
  */
-export function sealSuccessor(parts: Pick<Engine, "random">, presented: ParsedRefreshToken, successor: string): string {
-  const nonce = parts.random.bytes(nonceBytes);
-  const cipher = createCipheriv("aes-256-gcm", successorKey(presented), nonce);
-  return encodeBase64Url(Buffer.concat([nonce, cipher.update(successor), cipher.final(), cipher.getAuthTag()]));
+export function newSuccessor(secrets: Secrets, succession: Succession): string {
+  return successorOf(succession, secrets.mac(successorPurpose, seedOf(succession)), (text) =>
+    secrets.mac(macPurpose, text),
+  );
 }
 
-/** @throws SegnoError `internal` when the row was changed by another hand */
-export function openSuccessor(presented: ParsedRefreshToken, sealed: string): string {
-  const body = decodeBase64Url(sealed);
-  const end = body.length - tagBytes;
-  try {
-    const key = successorKey(presented);
-    const decipher = createDecipheriv("aes-256-gcm", key, body.subarray(0, nonceBytes), { authTagLength: tagBytes });
-    decipher.setAuthTag(body.subarray(end));
-    return Buffer.concat([decipher.update(body.subarray(nonceBytes, end)), decipher.final()]).toString();
-  } catch (cause) {
-    throw new SegnoError("internal", "A sealed successor does not open.", { cause });
-  }
+/**
+ * The same token once more, while it is current. The list of secrets may have got a new head since.
+ * @returns undefined when the secret it was derived under is not listed any more
+ */
+export function sameSuccessor(secrets: Secrets, succession: Succession, currentHash: string): string | undefined {
+  const successors = secrets
+    .macs(successorPurpose, seedOf(succession))
+    .map((mac, index) => successorOf(succession, mac, (text) => secrets.macs(macPurpose, text)[index] ?? ""));
+  return successors.find((successor) => hashRefreshToken(successor) === currentHash);
 }
 
-/** The token holds 256 random bits: one-step key derivation (NIST SP 800-56C, option 1: counter, secret, purpose). */
-function successorKey(presented: ParsedRefreshToken): KeyObject {
-  const text = `\0\0\0\x01${presented.text}segno/1 refresh successor ${presented.familyId}`;
-  return createSecretKey(hash("sha256", text, "buffer"));
+export function newNonce(random: RandomSource): string {
+  return Buffer.from(random.bytes(nonceBytes)).toString("base64url");
+}
+
+function seedOf({ presented, nonce }: Succession): string {
+  return `${nonce}.${presented.text}`;
+}
+
+function successorOf({ presented }: Succession, mac: string, checkMark: (text: string) => string): string {
+  const { familyId, generation } = presented;
+  return writeToken({ id: familyId, generation: generation + 1 }, Buffer.from(mac, "base64url"), checkMark);
 }

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { actor, addFamily, addSession, formRequest, type Node, openNode } from "../../test/engine-kit.js";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { revokeSession } from "../sessions/index.js";
-import { parseRefreshToken } from "./refresh-token.js";
+import { createSecrets, type VersionedSecret } from "../secrets.js";
+import { newNonce, parseRefreshToken, sameSuccessor } from "./refresh-token.js";
 import { rotateRefreshToken } from "./rotate-refresh-token.js";
 import { rotateFamily } from "./store.js";
 
@@ -78,7 +79,7 @@ describe.each(testDatabases)("refresh tokens: $name", ({ skipped, create }) => {
       familyId: parsed?.familyId ?? "",
       presentedHash: parsed?.hash ?? "",
       successorHash: "one",
-      successorSealed: "sealed",
+      successorNonce: "sealed",
       clientId: "segno",
       jkt: null,
       nowMs,
@@ -106,6 +107,35 @@ describe.each(testDatabases)("refresh tokens: $name", ({ skipped, create }) => {
     await node.events.drain();
     const repeats = seen.filter((event) => event.type === "token.refreshed").map((event) => event.data.isRepeat);
     expect(repeats).toEqual([false, true]);
+  });
+
+  it("R052: the same successor also after a new secret came to the head of the list, and none when the old one is gone", async () => {
+    const { refreshToken } = await addFamily(node.engine);
+    const first = await refresh(refreshToken);
+    const { secrets: list } = node.engine.config;
+    const head = { version: (list[0]?.version ?? 1) + 1, value: "Zr8wQ2mN6vB4xC1kL9jH3gF7dS5aP0oI" };
+    const under = (secrets: readonly VersionedSecret[]) =>
+      rotateRefreshToken(
+        { ...node.engine, secrets: createSecrets(secrets, node.engine.random) },
+        { refreshToken, clientId: "segno" },
+        actor,
+      );
+    expect((await under([head, ...list])).refreshToken).toBe(first.refreshToken);
+    expect(await codeOf(under([head]))).toBe("secret_gone");
+    expect(await codeOf(refresh(first.refreshToken ?? ""))).toBe("ok");
+  });
+
+  it("R074: what the store holds of a family does not make its successor", async () => {
+    const { refreshToken } = await addFamily(node.engine);
+    const first = await refresh(refreshToken);
+    const presented = parseRefreshToken(node.engine.secrets, refreshToken);
+    const [row] = await familyRows();
+    if (presented === undefined || row === undefined) throw new Error("no family");
+    const again = (token: typeof presented, nonce: string) =>
+      sameSuccessor(node.engine.secrets, { presented: token, nonce }, row.current_hash);
+    expect(again(presented, row.successor_nonce ?? "")).toBe(first.refreshToken);
+    expect(again({ ...presented, text: row.previous_hash ?? "" }, row.successor_nonce ?? "")).toBeUndefined();
+    expect(again(presented, newNonce(node.engine.random))).toBeUndefined();
   });
 
   it("T-075: after the grace the previous token ends the family and says which class of reuse it was", async () => {

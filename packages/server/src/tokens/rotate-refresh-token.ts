@@ -4,11 +4,11 @@ import { issuedEvent, presentTokens, type Tokens } from "./issue-tokens.js";
 import { allowedScope, mintAccessToken } from "./mint-access-token.js";
 import {
   hashRefreshToken,
-  newRefreshToken,
-  openSuccessor,
+  newNonce,
+  newSuccessor,
   type ParsedRefreshToken,
   parseRefreshToken,
-  sealSuccessor,
+  sameSuccessor,
 } from "./refresh-token.js";
 import {
   endFamily,
@@ -130,8 +130,10 @@ async function judgeOther(engine: Engine, trx: Db, presented: Presented, actor: 
     await endForReuse(engine, trx, { family, reuseClass: standing, nowMs }, whoOf(actor, family));
     return refused(standing);
   }
-  if (standing === "current" || family.successor_sealed === null) return { kind: "lost_race" };
-  const successor = openSuccessor(token, family.successor_sealed);
+  if (standing === "current" || family.successor_nonce === null) return { kind: "lost_race" };
+  const succession = { presented: token, nonce: family.successor_nonce };
+  const successor = sameSuccessor(engine.secrets, succession, family.current_hash);
+  if (successor === undefined) return refused("secret_gone");
   return await answer(engine, trx, { family, session, successor, input, nowMs, isRepeat: true }, actor);
 }
 
@@ -192,13 +194,13 @@ async function rotate(
   trx: Db,
   { token: presented, input, nowMs }: Presented,
 ): Promise<Redeemed | "session_not_live" | undefined> {
-  const { familyId, generation } = presented;
-  const successor = newRefreshToken(engine, { id: familyId, generation: generation + 1 });
+  const nonce = newNonce(engine.random);
+  const successor = newSuccessor(engine.secrets, { presented, nonce });
   const family = await rotateFamily(trx, {
-    familyId,
+    familyId: presented.familyId,
     presentedHash: presented.hash,
     successorHash: hashRefreshToken(successor),
-    successorSealed: sealSuccessor(engine, presented, successor),
+    successorNonce: nonce,
     clientId: input.clientId,
     jkt: input.jkt ?? null,
     nowMs,

@@ -92,7 +92,7 @@ export interface Rotation {
   readonly familyId: string;
   readonly presentedHash: string;
   readonly successorHash: string;
-  readonly successorSealed: string;
+  readonly successorNonce: string;
   readonly clientId: string;
   /** Thumbprint of the key that was proven, if one was. */
   readonly jkt: string | null;
@@ -108,7 +108,7 @@ const rotation = prepared((db, slot: SlotOf<Rotation>) =>
       generation: eb("generation", "+", 1),
       previous_hash: slot("presentedHash"),
       current_hash: slot("successorHash"),
-      successor_sealed: slot("successorSealed"),
+      successor_nonce: slot("successorNonce"),
       rotated_at: slot("nowMs"),
       idle_expires_at: eb
         .case()
@@ -189,7 +189,7 @@ export async function endFamily(
 ): Promise<boolean> {
   const row = await trx
     .updateTable("segno_refresh_families")
-    .set({ revoked_at: input.nowMs, revoked_reason: input.reason, successor_sealed: null })
+    .set({ revoked_at: input.nowMs, revoked_reason: input.reason, successor_nonce: null })
     .where("id", "=", input.familyId)
     .where("revoked_at", "is", null)
     .returning("id")

@@ -40,7 +40,7 @@ const tables = [
     id text primary key, session_id text not null references segno_sessions (id) on delete cascade,
     user_id text not null references segno_users (id) on delete cascade, client_id text not null, scope text not null,
     audience text not null, dpop_jkt text, generation {int} not null, current_hash text not null, previous_hash text,
-    successor_sealed text, rotated_at {time}, created_at {time} not null, idle_expires_at {time} not null,
+    successor_nonce text, rotated_at {time}, created_at {time} not null, idle_expires_at {time} not null,
     absolute_expires_at {time} not null, revoked_at {time}, revoked_reason text, status_index {int} not null
   ) {end}`,
   `create index segno_refresh_families_session on segno_refresh_families (session_id)`,
