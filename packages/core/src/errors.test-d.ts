@@ -1,6 +1,6 @@
 import { expectTypeOf, test } from "vitest";
 import { isErrorCode, isSegnoError, SegnoError, type SegnoErrorCode } from "./errors.js";
-import type { KeySetFetch } from "./tokens/fetch-jwk-set.js";
+import type { KeySetFetch } from "./tokens/fetch-text.js";
 
 test("isSegnoError narrows unknown, and the code with it", () => {
   const caught: unknown = new SegnoError("invalid_grant");

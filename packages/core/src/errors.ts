@@ -65,11 +65,13 @@ export type SegnoErrorCode =
   | "invalid_grant"
   | "unauthorized_client"
   | "unsupported_grant_type"
+  | "unsupported_token_type"
   | "invalid_scope"
   | "invalid_target"
   // the machinery
   | "key_unavailable"
   | "key_set_unavailable"
+  | "status_list_unavailable"
   | "store_unavailable"
   | "internal"
   // the browser: these never travel
@@ -237,6 +239,12 @@ const table: Readonly<Record<SegnoErrorCode, ErrorRow>> = {
     title: "The grant type is not supported.",
     retry: "never",
   },
+  unsupported_token_type: {
+    status: 400,
+    oauth: "unsupported_token_type",
+    title: "Tokens of this kind cannot be revoked here.",
+    retry: "never",
+  },
   invalid_scope: { status: 400, oauth: "invalid_scope", title: "The scope is not allowed.", retry: "never" },
   invalid_target: { status: 400, oauth: "invalid_target", title: "The audience is not allowed.", retry: "never" },
   // the machinery
@@ -247,6 +255,12 @@ const table: Readonly<Record<SegnoErrorCode, ErrorRow>> = {
     retry: "after_delay",
   },
   key_set_unavailable: {
+    status: 503,
+    oauth: "temporarily_unavailable",
+    title: "Tokens cannot be checked right now. Try again soon.",
+    retry: "after_delay",
+  },
+  status_list_unavailable: {
     status: 503,
     oauth: "temporarily_unavailable",
     title: "Tokens cannot be checked right now. Try again soon.",

@@ -14,6 +14,7 @@ it("the public names are these and no others", () => {
       "createDpopProof",
       "createLocalKeySet",
       "createRemoteKeySet",
+      "createStatusList",
       "decodeBase64Url",
       "encodeBase64Url",
       "errorCodes",

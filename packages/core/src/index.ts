@@ -39,6 +39,8 @@ export {
 } from "./errors.js";
 export { type ChallengeInput, challengeHeader } from "./http/challenge.js";
 export { type Problem, type ProblemField, toProblem } from "./http/problem.js";
+export { createStatusList } from "./status-list/create-status-list.js";
+export type { StatusList, StatusListOptions, StatusListPoll, StatusListState } from "./status-list/status-list.js";
 export {
   eventSchemaVersions,
   type SegnoEvent,
@@ -69,7 +71,7 @@ export type {
   ServiceTokenClaims,
   TokenCaller,
 } from "./tokens/claims.js";
-export type { KeySetFetch, KeySetResponse } from "./tokens/fetch-jwk-set.js";
+export type { KeySetFetch, KeySetResponse } from "./tokens/fetch-text.js";
 export type { JwkSet, PublicJwk } from "./tokens/jwk.js";
 export type { KeyQuery, KeySet, VerificationKey } from "./tokens/key-set.js";
 export { createLocalKeySet } from "./tokens/local-key-set.js";

@@ -46,9 +46,9 @@ export function parseJws(token: unknown): ParsedJws {
 }
 
 /** First step of `parseJws`: length and number of parts. */
-export function splitJws(token: unknown): JwsParts {
+export function splitJws(token: unknown, maxLength: number = maxJwsLength): JwsParts {
   if (typeof token !== "string") throw malformed("not_a_string");
-  if (token.length > maxJwsLength) throw malformed("too_long");
+  if (token.length > maxLength) throw malformed("too_long");
   const first = token.indexOf(".");
   const second = token.indexOf(".", first + 1);
   if (first <= 0 || second <= first + 1 || second === token.length - 1 || token.indexOf(".", second + 1) !== -1) {

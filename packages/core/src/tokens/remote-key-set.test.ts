@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { SegnoError } from "../errors.js";
-import type { KeySetFetch } from "./fetch-jwk-set.js";
+import type { KeySetFetch } from "./fetch-text.js";
 import type { JwkSet, PublicJwk } from "./jwk.js";
 import { createRemoteKeySet, type RemoteKeySetOptions } from "./remote-key-set.js";
 import { audience, goodClaims, issuedAt, issuer, outcome, signToken, testKey, turnableClock } from "./token.double.js";

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "../clock.js";
 import { SegnoError } from "../errors.js";
-import { fetchJwkSet, type KeySetFetch } from "./fetch-jwk-set.js";
+import { fetchText, type KeySetFetch } from "./fetch-text.js";
+import { checkedUrl, isWithin, positive, seconds } from "./polling.js";
 import { findKey, importKeys, type KeyQuery, type KeySet, type LoadedKeys, validateJwkSet } from "./key-set.js";
 
 /** Options of `createRemoteKeySet`. */
@@ -56,11 +57,12 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
 
   async function load(): Promise<void> {
     try {
-      const answer = await fetchJwkSet({ url, etag: loaded?.etag ?? null, fetch: options.fetch, timeoutMs, maxBytes });
+      const etag = loaded?.etag ?? null;
+      const answer = await fetchText({ ...asked, url, etag, fetch: options.fetch, timeoutMs, maxBytes });
       if (answer.status === "unchanged") {
         if (loaded !== undefined) loaded = { ...loaded, atMs: clock.nowMs() };
       } else {
-        const keys = await importKeys(validateJwkSet(answer.jwks));
+        const keys = await importKeys(validateJwkSet(JSON.parse(answer.text)));
         loaded = { keys, etag: answer.etag, atMs: clock.nowMs() };
       }
       lastAttemptFailed = false;
@@ -107,10 +109,7 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
   return { current, resolve };
 }
 
-/** A clock that was set back counts as time that has passed, so that it cannot freeze the set. */
-function isWithin(elapsedMs: number, limitMs: number): boolean {
-  return elapsedMs >= 0 && elapsedMs < limitMs;
-}
+const asked = { what: "key set", accept: "application/jwk-set+json, application/json" } as const;
 
 function report(onProblem: RemoteKeySetOptions["onProblem"], cause: unknown): void {
   try {
@@ -121,23 +120,4 @@ function report(onProblem: RemoteKeySetOptions["onProblem"], cause: unknown): vo
   } catch {
     // an observer's fault is not ours
   }
-}
-
-function checkedUrl(given: string | URL): string {
-  const url = new URL(given);
-  const isLoopback = url.hostname === "localhost" || url.hostname === "127.0.0.1" || url.hostname === "[::1]";
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback)) {
-    throw new TypeError("`url` of a key set must be https, or http on loopback.");
-  }
-  return url.href;
-}
-
-function seconds(value: number | undefined, fallback: number, name: string): number {
-  return positive(value, fallback, name) * 1000;
-}
-
-function positive(value: number | undefined, fallback: number, name: string): number {
-  const chosen = value ?? fallback;
-  if (!(Number.isFinite(chosen) && chosen > 0)) throw new TypeError(`\`${name}\` must be a positive number.`);
-  return chosen;
 }

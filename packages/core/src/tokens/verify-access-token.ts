@@ -1,6 +1,6 @@
 import { backend } from "#crypto";
 import { type Clock, systemClock } from "../clock.js";
-import { SegnoError } from "../errors.js";
+import { isSegnoError, SegnoError } from "../errors.js";
 import { type AlgorithmRow, allowedRows, type SigningAlgorithm } from "./algorithms.js";
 import type { AccessTokenClaims, ClaimsOf, TokenCaller } from "./claims.js";
 import type { KeyQuery, KeySet, VerificationKey } from "./key-set.js";
@@ -30,7 +30,8 @@ export interface AccessTokenVerifierOptions<Caller extends TokenCaller = "user">
   readonly cache?: { readonly maxEntries: number } | false;
   /**
    * Asked about every token that is otherwise good, also on cache hits. Anything but `false` refuses the token, and
-   * what it throws becomes `store_unavailable`. A synchronous answer keeps `verifySync` synchronous.
+   * what it throws becomes `store_unavailable`, unless it is a SegnoError that says what is not available. A synchronous
+   * answer keeps `verifySync` synchronous. `createStatusList` makes one that asks the issuer's status lists.
    */
   readonly isRevoked?: (claims: ClaimsOf<Caller>) => boolean | Promise<boolean>;
 }
@@ -226,6 +227,7 @@ function badSignature(): SegnoError {
 }
 
 function revocationUnknown(cause: unknown): SegnoError {
+  if (isSegnoError(cause)) return cause;
   return new SegnoError("store_unavailable", "Whether the token is revoked could not be found out.", { cause });
 }
 

@@ -1,10 +1,10 @@
-/** The part of fetch a key set uses. The platform's `fetch` fits. */
+/** The part of fetch a key set or a status list uses. The platform's `fetch` fits. */
 export type KeySetFetch = (
   url: string,
   init: { readonly headers: Record<string, string>; readonly redirect: "manual"; readonly signal: AbortSignal },
 ) => Promise<KeySetResponse>;
 
-/** The part of a response a key set reads. */
+/** The part of a response a key set or a status list reads. */
 export interface KeySetResponse {
   readonly status: number;
   readonly headers: {
@@ -22,7 +22,10 @@ export interface KeySetResponse {
   } | null;
 }
 
-interface FetchJwkSetInput {
+interface FetchTextInput {
+  /** What is fetched, for messages: `key set`. */
+  readonly what: string;
+  readonly accept: string;
   readonly url: string;
   readonly etag: string | null;
   readonly fetch: KeySetFetch | undefined;
@@ -30,22 +33,22 @@ interface FetchJwkSetInput {
   readonly maxBytes: number;
 }
 
-type FetchedJwkSet =
+export type FetchedText =
   | { readonly status: "unchanged" }
-  | { readonly status: "changed"; readonly jwks: unknown; readonly etag: string | null };
+  | { readonly status: "changed"; readonly text: string; readonly etag: string | null };
 
 /**
- * Gets a JWK Set: no redirects, a time limit over request and body, a size limit while reading.
- * Not checked: what the JSON means; see `validateJwkSet`.
+ * Gets a text: no redirects, a time limit over request and body, a size limit while reading.
+ * Not checked: what the text means.
  * @throws TypeError, or whatever fetch throws
  */
-export async function fetchJwkSet(input: FetchJwkSetInput): Promise<FetchedJwkSet> {
+export async function fetchText(input: FetchTextInput): Promise<FetchedText> {
   const abort = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       abort.abort();
-      reject(new TypeError("The key set did not answer in time."));
+      reject(new TypeError(`The ${input.what} did not answer in time.`));
     }, input.timeoutMs);
   });
   try {
@@ -55,19 +58,18 @@ export async function fetchJwkSet(input: FetchJwkSetInput): Promise<FetchedJwkSe
   }
 }
 
-async function read(input: FetchJwkSetInput, signal: AbortSignal): Promise<FetchedJwkSet> {
-  const headers: Record<string, string> = { accept: "application/jwk-set+json, application/json" };
+async function read(input: FetchTextInput, signal: AbortSignal): Promise<FetchedText> {
+  const headers: Record<string, string> = { accept: input.accept };
   if (input.etag !== null) headers["if-none-match"] = input.etag;
   const request: KeySetFetch = input.fetch ?? ((url, init) => fetch(url, init));
   const response = await request(input.url, { headers, redirect: "manual", signal });
   if (response.status === 304 && input.etag !== null) return { status: "unchanged" };
-  if (response.status !== 200) throw new TypeError(`The key set answered with status ${response.status}.`);
-  const text = await readText(response, input.maxBytes);
-  return { status: "changed", jwks: JSON.parse(text) as unknown, etag: response.headers.get("etag") };
+  if (response.status !== 200) throw new TypeError(`The ${input.what} answered with status ${response.status}.`);
+  return { status: "changed", text: await readText(response, input), etag: response.headers.get("etag") };
 }
 
-async function readText(response: KeySetResponse, maxBytes: number): Promise<string> {
-  if (response.body === null) throw new TypeError("The key set's answer is empty.");
+async function readText(response: KeySetResponse, { what, maxBytes }: FetchTextInput): Promise<string> {
+  if (response.body === null) throw new TypeError(`The ${what}'s answer is empty.`);
   const reader = response.body.getReader();
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
@@ -78,7 +80,7 @@ async function readText(response: KeySetResponse, maxBytes: number): Promise<str
     total += value.byteLength;
     if (total > maxBytes) {
       await reader.cancel();
-      throw new TypeError("The key set's answer is too large.");
+      throw new TypeError(`The ${what}'s answer is too large.`);
     }
     text += decoder.decode(value, { stream: true });
   }
