@@ -66,7 +66,7 @@ function findServer() {
 }
 
 /** The user to run as: ourselves, or an unprivileged one when we are root. */
-function serverAccount() {
+export function serverAccount() {
   if (process.getuid?.() !== 0) return {};
   for (const name of ["postgres", "nobody"]) {
     try {
@@ -80,7 +80,15 @@ function serverAccount() {
   return undefined;
 }
 
-function freePort() {
+/** A port nobody listens on. @param {number} [below] a cluster of Redis needs the port 10000 above as well */
+export async function freePort(below = 65_536) {
+  for (;;) {
+    const port = await anyPort();
+    if (port < below) return port;
+  }
+}
+
+function anyPort() {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on("error", reject);

@@ -1,10 +1,12 @@
 // What `npm test` runs once everything is installed: unit, contract and handler tests.
 // Arguments go to vitest: npm test -- packages/core, npm test -- --reporter=dot
+// SEGNO_TEST_STORES=hard runs the suites of stores through PgBouncer and at serializable isolation instead.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildPackages } from "./build-js.mjs";
+import { startPgBouncer } from "./pgbouncer.mjs";
 import { startPostgres } from "./postgres.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -15,6 +17,7 @@ const say = (line) => console.log(`segno: ${line}`);
 const arePeersRequired = process.env.SEGNO_REQUIRE_PEERS === "1";
 
 let postgres;
+let pgBouncer;
 let vitest;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.on(signal, () => {
@@ -56,7 +59,7 @@ async function build() {
 async function peers() {
   if (process.env.SEGNO_TEST_POSTGRES_URL) {
     say("[2/3] PostgreSQL: the one in SEGNO_TEST_POSTGRES_URL");
-    return process.env;
+    return await withPgBouncer(process.env, process.env.SEGNO_TEST_POSTGRES_URL);
   }
   const since = performance.now();
   const server = await startPostgres();
@@ -67,7 +70,21 @@ async function peers() {
   }
   postgres = server;
   say(`[2/3] PostgreSQL ${server.version}: started in ${seconds(since)}`);
-  return { ...process.env, SEGNO_TEST_POSTGRES_URL: server.url };
+  return await withPgBouncer({ ...process.env, SEGNO_TEST_POSTGRES_URL: server.url }, server.url);
+}
+
+/** Only where the suites are to run through it. */
+async function withPgBouncer(env, url) {
+  if (process.env.SEGNO_TEST_STORES !== "hard") return env;
+  const bouncer = await startPgBouncer({ url });
+  if ("missing" in bouncer) {
+    if (arePeersRequired) throw new Error(`SEGNO_REQUIRE_PEERS=1, but ${bouncer.missing}.`);
+    say(`[2/3] PgBouncer: skipped: ${bouncer.missing}. Its tests are skipped too.`);
+    return env;
+  }
+  pgBouncer = bouncer;
+  say(`[2/3] PgBouncer ${bouncer.version}: three connections, shared by transaction`);
+  return { ...env, SEGNO_TEST_PGBOUNCER_URL: bouncer.url };
 }
 
 function runVitest(args, env) {
@@ -104,6 +121,7 @@ function reportCounts(passed, failed) {
 
 function end(code) {
   try {
+    void pgBouncer?.stop();
     postgres?.stop();
   } finally {
     rmSync(report, { force: true });

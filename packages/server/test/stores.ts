@@ -26,8 +26,7 @@ export interface TestDatabaseKind {
 const postgresServer = process.env.SEGNO_TEST_POSTGRES_URL;
 const noServer = postgresServer === undefined ? "skipped: SEGNO_TEST_POSTGRES_URL is not set" : undefined;
 
-/** Every kind of database the contract must hold on. Use with `describe.each`. */
-export const testDatabases: readonly TestDatabaseKind[] = [
+const usualKinds: readonly TestDatabaseKind[] = [
   { name: "sqlite file", skipped: undefined, create: sqliteFile },
   {
     name: "sqlite memory",
@@ -37,6 +36,17 @@ export const testDatabases: readonly TestDatabaseKind[] = [
   { name: "postgres", skipped: noServer, create: () => postgresSchema(10) },
   { name: "postgres, pool of one", skipped: noServer, create: () => postgresSchema(1) },
 ];
+const pgBouncer = process.env.SEGNO_TEST_PGBOUNCER_URL;
+const noPgBouncer = pgBouncer === undefined ? "skipped: SEGNO_TEST_PGBOUNCER_URL is not set" : noServer;
+/** The same suites under harder conditions: three connections shared by transaction, and the strictest isolation. */
+const hardKinds: readonly TestDatabaseKind[] = [
+  { name: "postgres", skipped: noPgBouncer, create: () => postgresDatabase(pgBouncer) },
+  { name: "postgres, serializable", skipped: noServer, create: () => postgresDatabase(postgresServer, "serializable") },
+];
+
+/** Every kind of database the contract must hold on. Use with `describe.each`. `SEGNO_TEST_STORES=hard` takes the others. */
+export const testDatabases: readonly TestDatabaseKind[] =
+  process.env.SEGNO_TEST_STORES === "hard" ? hardKinds : usualKinds;
 if (noServer !== undefined && process.env.VITEST === "true") console.warn(`PostgreSQL store tests ${noServer}`);
 
 async function sqliteFile(): Promise<TestDatabase> {
@@ -68,13 +78,38 @@ export async function postgresSchema(poolSize: number): Promise<TestDatabase> {
   };
 }
 
+/** A database of its own, where a connection cannot carry a schema with it: behind PgBouncer. */
+export async function postgresDatabase(through = postgresServer, isolation?: "serializable"): Promise<TestDatabase> {
+  const name = `segno_test_${randomBytes(6).toString("hex")}`;
+  await once(`create database ${name}`);
+  if (isolation !== undefined) await once(`alter database ${name} set default_transaction_isolation = '${isolation}'`);
+  const address = Object.assign(new URL(through ?? ""), { pathname: `/${name}` }).href;
+  const pools: pg.Pool[] = [];
+  return {
+    source: () => {
+      const pool = new pg.Pool({ connectionString: address, max: 10 });
+      pools.push(pool);
+      return postgres(pool);
+    },
+    address,
+    drop: async () => {
+      await Promise.all(pools.map((pool) => pool.end()));
+      // a pool that has ended said so to the server, which takes a moment; behind a pooler connections stay
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await once(`drop database ${name} with (force)`);
+    },
+  };
+}
+
 function poolOf(schema: string, max: number): pg.Pool {
   return new pg.Pool({ connectionString: postgresServer, max, options: `-c search_path=${schema}` });
 }
 
 /** The database of another process. */
 export function sourceAt(address: string): StoreSource {
-  return address.startsWith("schema:") ? postgres(poolOf(address.slice(7), 4)) : sqlite(address);
+  if (address.startsWith("schema:")) return postgres(poolOf(address.slice(7), 4));
+  if (address.startsWith("postgres:")) return postgres(new pg.Pool({ connectionString: address, max: 4 }));
+  return sqlite(address);
 }
 
 async function once(statement: string): Promise<void> {

@@ -3,6 +3,7 @@ import * as testing from "./index.js";
 
 it("freezes the public names: a change here needs a changeset", () => {
   expect(Object.keys(testing).sort()).toEqual([
+    "createFaultProxy",
     "createInMemoryClient",
     "createMailCapture",
     "createSeededRandom",

@@ -15,6 +15,7 @@ export {
 } from "./engine/create-in-memory-client.js";
 export { createTestSegno, type TestSegno, type TestSegnoOptions } from "./engine/create-test-segno.js";
 export type { SignedInBrowser, SignInAsOptions } from "./engine/sign-in.js";
+export { createFaultProxy, type FaultProxy, type NetworkFault } from "./fault-proxy.js";
 export { type CapturedMail, createMailCapture, type MailCapture } from "./mail-capture.js";
 export { type MockSession, type MockSessionInput, mockSession } from "./msw/mock-session.js";
 export {

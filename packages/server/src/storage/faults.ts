@@ -54,6 +54,19 @@ export function isStoreDown(error: unknown): boolean {
   );
 }
 
+/** True when a statement failed because the server did not get to it, rather than by its answer. */
+export function isUnanswered(error: unknown): boolean {
+  const { code } = asFault(error);
+  if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) && !/^(08|53|57P0|58|EPIPE)/.test(code)) return false;
+  return isStoreDown(error);
+}
+
+/** True when a pool had no connection to give in the time it allows itself: it may be busy, or its server dead. */
+export function isPoolTimeout(error: unknown): boolean {
+  const { message } = asFault(error);
+  return typeof message === "string" && message.includes("timeout exceeded when trying to connect");
+}
+
 /** Anything caught, as a SegnoError: faults of the store become `store_unavailable`, the rest `internal`. */
 export function toSegnoError(caught: unknown): SegnoError {
   if (!isStoreDown(caught)) return SegnoError.from(caught);

@@ -3,6 +3,7 @@ import { SegnoError } from "@segno/core";
 import { sql } from "kysely";
 import type { Db } from "../engine.js";
 import { isMissingTable, isRetryable, isUniqueViolation } from "./faults.js";
+import { retrying } from "./retrying.js";
 import type { MigrationStatus, MigrationStep, SchemaStatus } from "./source.js";
 
 /** One forward step, as data: statements per dialect, run in one transaction. */
@@ -31,11 +32,14 @@ export async function migrate(db: Db, migrations: readonly Migration[], options:
   // a database that was set up by newer code is left alone altogether
   if (missingOf(await readSchema(db, migrations, dialect)).length === 0) return;
   await createMigrationTable(db, dialect);
-  await db.transaction().execute(async (trx) => {
-    if (dialect === "postgres") await lock(trx);
-    const missing = new Set(missingOf(await readSchema(trx, migrations, dialect)).map(({ number }) => number));
-    for (const migration of migrations) if (missing.has(migration.number)) await apply(trx, migration, options);
-  });
+  // where transactions are serializable, whoever waited for another process is rolled back
+  await retrying(() =>
+    db.transaction().execute(async (trx) => {
+      if (dialect === "postgres") await lock(trx);
+      const missing = new Set(missingOf(await readSchema(trx, migrations, dialect)).map(({ number }) => number));
+      for (const migration of migrations) if (missing.has(migration.number)) await apply(trx, migration, options);
+    }),
+  );
 }
 
 /**

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { SegnoError, systemClock } from "@segno/core";
 import { Kysely, PostgresDialect, type PostgresPool, sql } from "kysely";
 import type { AccountRow, SessionAccountRow, SessionRow, Store } from "../engine.js";
-import { isRetryable } from "./faults.js";
+import { guardPool, hearErrors, type PoolLimits } from "./guarded-pool.js";
 import {
   readAccountSql,
   readSessionAccountSql,
@@ -15,42 +15,25 @@ import {
 } from "./hot-statements.js";
 import { migrate, readSchema, requireSchema } from "./migrate.js";
 import { migrations } from "./migrations/index.js";
+import { createReadOne, namedStatement } from "./named-statement.js";
+import type { PgPool } from "./pg-pool.js";
+import { retrying } from "./retrying.js";
 import type { Schema } from "./schema.js";
 import type { SchemaAccess, StoreContext, StoreSource } from "./source.js";
 import { insideTransaction, refuseInsideTransaction } from "./transaction-guard.js";
 
-/** What Segno needs of a `pg` pool: an instance of `pg.Pool` fits, and so does anything of this shape. */
-export interface PgPool {
-  /** A connection, once one is free. */
-  connect(): Promise<PgClient>;
-  /** Closes all connections. Segno never calls it on a pool it was given. */
-  end(): Promise<void>;
-}
-/** A connection of the pool. */
-export interface PgClient {
-  /** Runs a statement that the server keeps under its name. */
-  query(statement: PgStatement): Promise<PgResult>;
-  /** Runs a statement. */
-  query(text: string, values?: unknown[]): Promise<PgResult>;
-  /** Gives the connection back, or closes it. */
-  release(destroy?: boolean): void;
-}
-/** A statement that the server parses once per connection. */
-export interface PgStatement {
-  readonly name: string;
-  readonly text: string;
-  readonly values: unknown[];
-}
-/** What a statement answered. */
-export interface PgResult {
-  readonly command: string;
-  readonly rowCount: number | null;
-  readonly rows: unknown[];
+/** Options of `postgres`. */
+export interface PostgresOptions {
+  /** How long a request waits for a free connection before it is answered with 503, milliseconds. Default 2000. */
+  readonly connectTimeoutMs?: number;
+  /** How long it waits for one statement, milliseconds. The connection is closed then. Default 10000. */
+  readonly statementTimeoutMs?: number;
 }
 
 /**
  * PostgreSQL, or an engine that speaks its protocol, through a pool the application holds. The pool stays the
- * application's: closing Segno does not end it.
+ * application's: closing Segno does not end it. Give it a `connectionTimeoutMillis`: without one, a connection that is
+ * never made occupies its place in the pool for ever. PgBouncer in transaction mode may be in between.
  * @example
  * ```ts
  * import { createSegno } from "@segno/server";
@@ -59,13 +42,20 @@ export interface PgResult {
  * const segno = createSegno({ database: postgres(new pg.Pool({ connectionString: process.env.DATABASE_URL })) });
  * ```
  */
-export function postgres(pool: PgPool): StoreSource {
-  const keep = async () => {};
+export function postgres(pool: PgPool, options: PostgresOptions = {}): StoreSource {
+  const opening = { pool, limits: limitsOf(options), end: async () => {} };
   return {
     describe: "postgres pool",
-    open: (context) => openPostgres(pool, context, keep),
-    schema: async (context) => accessSchema(pool, context, keep),
+    open: (context) => openPostgres(opening, context),
+    schema: async (context) => accessSchema(opening, context),
   };
+}
+
+function limitsOf({ connectTimeoutMs = 2_000, statementTimeoutMs = 10_000 }: PostgresOptions): PoolLimits {
+  for (const [name, value] of Object.entries({ connectTimeoutMs, statementTimeoutMs })) {
+    if (!(Number.isFinite(value) && value > 0)) throw new TypeError(`postgres: ${name} must be a positive number.`);
+  }
+  return { connectTimeoutMs, statementTimeoutMs };
 }
 
 /** A `postgres://` URL: loads the application's own `pg`. */
@@ -75,31 +65,34 @@ export function postgresUrl(url: string): StoreSource {
     describe,
     open: async (context) => {
       const pool = createPool(await loadPg(), url);
-      return await openPostgres(pool, context, () => pool.end());
+      return await openPostgres({ pool, limits: limitsOf({}), end: () => pool.end() }, context);
     },
     schema: async (context) => {
-      // a migration may take as long as it needs, and waits for one under way
-      const pool = createPool(await loadPg(), url, { queryTimeoutMs: 0 });
-      return accessSchema(pool, context, () => pool.end());
+      const pool = createPool(await loadPg(), url);
+      return accessSchema({ pool, end: () => pool.end() }, context);
     },
   };
 }
 
-/** Kysely over the pool; inside a transaction nothing else may touch it. */
-function kyselyOver(pool: PgPool, end: () => Promise<void>): Kysely<Schema> {
-  const guarded: PostgresPool = {
-    connect: async () => {
-      refuseInsideTransaction(pool);
-      return (await pool.connect()) as unknown as Awaited<ReturnType<PostgresPool["connect"]>>;
-    },
-    end,
-    options: {},
-  };
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: guarded }) });
+interface Opening {
+  readonly pool: PgPool;
+  readonly limits: PoolLimits;
+  readonly end: () => Promise<void>;
 }
 
-function accessSchema(pool: PgPool, context: StoreContext = {}, end: () => Promise<void>): SchemaAccess {
-  const db = kyselyOver(pool, end);
+/** Kysely over the pool. */
+function kyselyOver(pool: PgPool): Kysely<Schema> {
+  const given: unknown = { ...pool, options: {} };
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: given as PostgresPool }) });
+}
+
+/** A migration may take long, and may wait for another node's: no limit of a request holds for it. */
+function patientlyOver({ pool, end }: Pick<Opening, "pool" | "end">): Kysely<Schema> {
+  return kyselyOver({ connect: async () => hearErrors(await pool.connect()), end });
+}
+
+function accessSchema(opening: Pick<Opening, "pool" | "end">, context: StoreContext = {}): SchemaAccess {
+  const db = patientlyOver(opening);
   const clock = context.clock ?? systemClock;
   return {
     dialect: "postgres",
@@ -114,62 +107,40 @@ function accessSchema(pool: PgPool, context: StoreContext = {}, end: () => Promi
   };
 }
 
-async function openPostgres(pool: PgPool, context: StoreContext = {}, end: () => Promise<void>): Promise<Store> {
-  const db = kyselyOver(pool, end);
+async function openPostgres({ pool, limits, end }: Opening, context: StoreContext = {}): Promise<Store> {
   try {
     const nowMs = (context.clock ?? systemClock).nowMs();
-    if (context.migrations === "check") await requireSchema(db, migrations, "postgres");
-    else await migrate(db, migrations, { dialect: "postgres", nowMs });
+    const patient = patientlyOver({ pool, end });
+    if (context.migrations === "check") await requireSchema(patient, migrations, "postgres");
+    else await migrate(patient, migrations, { dialect: "postgres", nowMs });
   } catch (error) {
     await end();
     throw error;
   }
+  const guarded = guardPool(pool, limits);
+  const connect = async () => {
+    refuseInsideTransaction(pool);
+    return await guarded.connect();
+  };
+  const db = kyselyOver({ connect, end });
+  const readOne = createReadOne({ connect, end });
   return {
     dialect: "postgres",
     db,
     transaction: (work) => retrying(() => db.transaction().execute((trx) => insideTransaction(pool, () => work(trx)))),
-    readSession: (tokenHash) => readOne<SessionRow>(pool, { ...sessionStatement, values: [tokenHash] }),
-    readSessionAccount: (tokenHash) =>
-      readOne<SessionAccountRow>(pool, { ...sessionAccountStatement, values: [tokenHash] }),
-    readAccount: (userId) => readOne<AccountRow>(pool, { ...accountStatement, values: [userId] }),
-    isTokenLive: async (token) =>
-      (await readOne(pool, { ...tokenLiveStatement, values: tokenLiveParameters(token) })) !== undefined,
+    readSession: (tokenHash) => readOne<SessionRow>(session, [tokenHash]),
+    readSessionAccount: (tokenHash) => readOne<SessionAccountRow>(sessionAccount, [tokenHash]),
+    readAccount: (userId) => readOne<AccountRow>(account, [userId]),
+    isTokenLive: async (token) => (await readOne(tokenLive, tokenLiveParameters(token))) !== undefined,
     ping: async () => void (await sql`select 1`.execute(db)),
     close: () => db.destroy(),
   };
 }
 
-const sessionStatement = { name: "segno_read_session", text: readSessionSql("$1") };
-const sessionAccountStatement = { name: "segno_read_session_account", text: readSessionAccountSql("$1") };
-const accountStatement = { name: "segno_read_account", text: readAccountSql("$1") };
-const tokenLiveStatement = { name: "segno_token_live", text: tokenLiveSql("postgres") };
-
-/** A named statement: parsed and planned once per connection. */
-async function readOne<Row>(pool: PgPool, statement: PgStatement): Promise<Row | undefined> {
-  refuseInsideTransaction(pool);
-  const client = await pool.connect();
-  try {
-    const { rows } = await client.query(statement);
-    return rows[0] as Row | undefined;
-  } finally {
-    client.release();
-  }
-}
-
-const maxTries = 10;
-
-/** Runs again what the database rolled back because of another transaction, waiting a little longer each time. */
-async function retrying<Result>(run: () => Promise<Result>): Promise<Result> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await run();
-    } catch (error) {
-      if (!isRetryable(error) || tries >= maxTries) throw error;
-      // oxlint-disable-next-line no-restricted-properties -- jitter between retries: neither a secret nor an outcome
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(200, 2 ** tries)));
-    }
-  }
-}
+const session = namedStatement("read_session", readSessionSql("$1"));
+const sessionAccount = namedStatement("read_session_account", readSessionAccountSql("$1"));
+const account = namedStatement("read_account", readAccountSql("$1"));
+const tokenLive = namedStatement("token_live", tokenLiveSql("postgres"));
 
 interface PgModule {
   readonly Pool: new (
@@ -202,12 +173,11 @@ function moduleOf(loaded: unknown): PgModule {
   return inner ?? (loaded as PgModule);
 }
 
-function createPool(pg: PgModule, url: string, { queryTimeoutMs = 15_000 } = {}): PgPool {
+function createPool(pg: PgModule, url: string): PgPool {
   const pool = new pg.Pool({
     connectionString: url,
     max: 10,
     connectionTimeoutMillis: 5_000,
-    query_timeout: queryTimeoutMs,
     application_name: "segno",
   });
   // a connection that breaks while idle is replaced at the next use; without a listener it would end the process

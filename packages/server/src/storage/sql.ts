@@ -1,4 +1,5 @@
 /** `@segno/server/storage/sql`: where a store comes from. */
-export { type PgClient, type PgPool, type PgResult, type PgStatement, postgres } from "./postgres.js";
+export type { PgClient, PgPool, PgResult, PgStatement } from "./pg-pool.js";
+export { type PostgresOptions, postgres } from "./postgres.js";
 export type { StoreContext, StoreSource } from "./source.js";
 export { type SqliteOptions, sqlite } from "./sqlite.js";
