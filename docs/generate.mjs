@@ -22,7 +22,7 @@ console.log(`docs: ${Object.keys(pages).length} generated pages, ${stale.length}
 function errorsPage() {
   const rows = errorCodes.map(errorInfo).map((row) => {
     const status = row.status === 0 ? "" : row.status;
-    return `| \`${row.code}\` | ${status} | ${seenBy(row)} | ${row.retry.replaceAll("_", " ")} | ${row.title} |`;
+    return `| <a id="${row.code}"></a>\`${row.code}\` | ${status} | ${seenBy(row)} | ${row.retry.replaceAll("_", " ")} | ${row.title} |`;
   });
   return `# Errors
 

@@ -31,7 +31,7 @@ try {
     "npm test: builds the packages, starts a throw-away PostgreSQL where one is installed, runs every unit, contract and handler test.",
   );
   const isBuilt = await build();
-  const env = await peers();
+  const env = { ...(await peers()), ...(isBuilt ? { SEGNO_TEST_BUILT: "1" } : {}) };
   say("[3/3] tests");
   const code = await runVitest(process.argv.slice(2), env);
   summarise(code);

@@ -5,6 +5,8 @@ import { SegnoError } from "@segno/core";
 
 /** The schema of the store, for whoever applies migrations apart from starting the engine. */
 export interface SegnoSchema {
+  /** Which database it is; holds no password. */
+  readonly store: string;
   /**
    * What is applied, what is missing with its SQL, and what does not fit. Changes nothing.
    * @throws SegnoError `store_unavailable`
@@ -22,6 +24,7 @@ export interface SegnoSchema {
 
 export function schemaOf(resolved: ResolvedOptions): SegnoSchema {
   return {
+    store: resolved.source.describe,
     status: () => withSchema(resolved, (schema) => schema.status()),
     apply: ({ onStep } = {}) =>
       withSchema(resolved, async (schema) => {

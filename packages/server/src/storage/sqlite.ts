@@ -146,8 +146,12 @@ async function loadSqlite(): Promise<typeof import("node:sqlite")> {
 
 /** The folder and the file belong to their owner alone. */
 function createPrivately(file: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  closeSync(openSync(file, "a", 0o600));
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    closeSync(openSync(file, "a", 0o600));
+  } catch (cause) {
+    throw new SegnoError("store_unavailable", "The database file cannot be made.", { cause });
+  }
 }
 
 async function setPragmas(database: DatabaseSync, options: SqliteOptions): Promise<void> {

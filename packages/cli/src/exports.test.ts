@@ -1,0 +1,30 @@
+import { expect, it } from "vitest";
+import { commands } from "./commands.js";
+import { helpOf, optionsOf, overview } from "./help.js";
+
+it("has a named list of commands and options; a change here needs a changeset", () => {
+  const list = commands.map((command) => [
+    command.name,
+    ...(command.positionals ?? []).map(({ name }) => name),
+    ...Object.keys(optionsOf(command)).map((name) => `--${name}`),
+  ]);
+  expect(list.map((words) => words.join(" "))).toMatchInlineSnapshot(`
+    [
+      "doctor --url --forwarded --peer --config --env --json --yes --help",
+      "migrate plan --config --env --json --yes --help",
+      "migrate apply --config --env --json --yes --help",
+      "migrate status --config --env --json --yes --help",
+    ]
+  `);
+});
+
+it.each(commands.map((command) => [command.name, command] as const))(
+  "helps with %s, in 100 columns",
+  (name, command) => {
+    const text = helpOf(command);
+    expect(text).toContain(`Usage: segno ${name}`);
+    expect(text).toMatch(/Example:\n {2}\$ .*segno /);
+    for (const line of text.split("\n")) expect(line.length, line).toBeLessThanOrEqual(100);
+    expect(overview(commands)).toContain(name);
+  },
+);

@@ -1,0 +1,142 @@
+import { spawnSync } from "node:child_process";
+import { afterAll, describe, expect, it } from "vitest";
+import { command, makeFolder, runCli } from "../test/run-cli.js";
+
+const secret = "1:first-secret-0123456789-abcdefghijklmnop";
+const engine = `import { createSegno } from "@segno/server";
+export const segno = createSegno({ secret: "${secret}", database: "./segno.db", production: false });
+`;
+const folder = makeFolder({
+  "segno.ts": engine,
+  "noisy.ts": `console.log("noise of the module"); process.stdout.write("more noise\\n");\n${engine}`,
+  "busy.ts": `import { createServer } from "node:http";\ncreateServer().listen(0);\nsetInterval(() => {}, 1000);\n${engine}`,
+  "nothing.ts": "export {};\n",
+  "other.ts": "export const auth = 1;\nexport const handler = () => {};\n",
+  "wrong.ts": "export const segno = { handler() {} };\n",
+  "older.ts": "export const segno = { api: {}, handler() {}, ready() {}, close() {} };\n",
+  "enum.ts": "enum Color { Red }\nexport const segno = Color.Red;\n",
+  "import.ts": 'import { db } from "./not-there.js";\nexport const segno = db;\n',
+  "throws.ts": 'throw new Error("no connection to postgres://app:hunter2secret@db/app\\n    at secret stack");\n',
+  "late.ts": `setTimeout(() => { throw new Error("thrown later") }, 0);\nawait new Promise((r) => setTimeout(r, 2000));\n${engine}`,
+  "faulty.ts": engine.replace("production: false", 'production: true, baseUrl: "http://app.example.com"'),
+  ".env.test": "SEGNO_DATABASE_URL=./from-file.db\n",
+});
+afterAll(folder.remove);
+const segno = (...args: string[]) => runCli(args, { cwd: folder.path });
+
+describe("segno", () => {
+  it("shows what there is, and its version", async () => {
+    const [help, versionAnswer] = await Promise.all([segno("--help"), segno("--version", "--json")]);
+    expect(help.code).toBe(0);
+    expect(help.stdout).toContain("migrate plan");
+    expect(versionAnswer.json()).toEqual({ version: "0.0.0" });
+  });
+
+  it.each([
+    [[], "No command was given."],
+    [["migrat", "plan"], 'There is no command "migrat plan".'],
+    [["migrate"], 'There is no command "migrate".'],
+    [["doctor", "--nope"], "Unknown option '--nope'."],
+    [["doctor", "--url"], "Option '--url <value>' argument missing."],
+    [["doctor", "too-much"], '"too-much" is too much.'],
+    [["doctor", "--url", "ftp://a"], "--url must be an origin, such as https://app.example.com."],
+    [["doctor", "--forwarded", "a\nb"], "--forwarded holds what no header can."],
+  ])("ends with 2 and says why when the command line is wrong: %j", async (args, cause) => {
+    const plain = await segno(...args);
+    expect(plain).toMatchObject({ code: 2, stdout: "" });
+    expect(plain.stderr.split("\n")).toEqual([
+      `segno: ${cause}`,
+      expect.stringMatching(/^ {2}fix: {2}\S/),
+      expect.stringMatching(/^ {2}docs: docs\//),
+      "",
+    ]);
+    const asJson = await segno(...args.slice(0, 1), "--json", ...args.slice(1));
+    expect(asJson).toMatchObject({ code: 2, stderr: "" });
+    expect(asJson.json()).toMatchObject({ ok: false, error: { code: "usage", cause } });
+  });
+
+  it("gives help as data", async () => {
+    const { code, json } = await segno("migrate", "apply", "--help", "--json");
+    expect(code).toBe(0);
+    expect(json()).toMatchObject({ command: "migrate apply", example: expect.stringContaining("segno migrate apply") });
+  });
+});
+
+describe("a configuration module", () => {
+  it.each([
+    ["gone.ts", "config_missing", "gone.ts is not there"],
+    [".", "config_missing", "or is no file"],
+    ["nothing.ts", "no_engine", "exports nothing"],
+    ["other.ts", "no_engine", 'does not export "segno": it exports auth, handler'],
+    ["wrong.ts", "no_engine", "which is no engine"],
+    ["older.ts", "engine_version", "another version"],
+    ["enum.ts", "config_typescript", "enum"],
+    ["import.ts", "config_import", "not-there"],
+    ["throws.ts", "config_failed", "failed while it was loaded: no connection to postgres://app:***@db/app"],
+    ["faulty.ts", "configuration", "baseUrl: must be https in production (and"],
+  ])("%s is refused with its cause and a fix in one line each", async (file, code, cause) => {
+    const { code: exit, stdout, stderr, json } = await segno("migrate", "status", "--config", file, "--json");
+    expect(exit).toBe(1);
+    expect(json()).toMatchObject({
+      ok: false,
+      error: { code, cause: expect.stringContaining(cause), fix: expect.stringMatching(/^\S.*$/) },
+    });
+    expect(stdout + stderr).not.toMatch(/hunter2secret|\n\s+at |0123456789-abc/);
+  });
+
+  it("keeps what the module writes off stdout", async () => {
+    const { json, stderr } = await segno("migrate", "plan", "--config", "noisy.ts", "--json");
+    expect(json()).toMatchObject({ command: "migrate plan", state: "pending" });
+    expect(stderr).toContain("noise of the module");
+    expect(stderr).toContain("more noise");
+  });
+
+  it("is left behind when it keeps servers and timers", async () => {
+    const { code } = await segno("migrate", "plan", "--config", "busy.ts", "--json");
+    expect(code).toBe(1);
+  });
+
+  it("what it throws later is told in one line, too", async () => {
+    const { code, stderr } = await segno("migrate", "plan", "--config", "late.ts");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^segno: thrown later\n {2}fix: .*\n {2}docs: .*\n$/);
+  });
+});
+
+describe("variables from a file", () => {
+  it("are read, and a file that is not there is named", async () => {
+    const read = await segno("migrate", "plan", "--env", ".env.test", "--json");
+    expect(read.json()["database"]).toContain("from-file.db");
+    const gone = await segno("migrate", "plan", "--env", ".env.gone", "--json");
+    expect(gone.code).toBe(1);
+    expect(gone.json()).toMatchObject({ error: { code: "env_file" } });
+  });
+});
+
+const hasScript = spawnSync("script", ["--version"]).status === 0;
+const onTerminal = (line: string, input: string, env: Readonly<Record<string, string>> = {}) =>
+  spawnSync("script", ["-qec", line, "/dev/null"], {
+    cwd: folder.path,
+    input,
+    encoding: "utf8",
+    env: { PATH: process.env["PATH"] ?? "", SEGNO_DATABASE_URL: "./tty.db", TERM: "xterm", ...env },
+  });
+
+describe.skipIf(!hasScript)("on a terminal", () => {
+  const line = (args: string) => [process.execPath, ...command, args].join(" ");
+
+  it("asks before it changes something, and takes only yes for yes", () => {
+    const no = onTerminal(line("migrate apply"), "n\n");
+    expect(no.stdout).toContain("Apply 0001 schema");
+    expect(no.stdout).toContain("Nothing applied.");
+    expect(no.status).toBe(1);
+    const yes = onTerminal(line("migrate apply"), "y\n");
+    expect(yes.stdout).toContain("applied 0001 schema");
+    expect(yes.status).toBe(0);
+  });
+
+  it("shows colours there, unless NO_COLOR is set", () => {
+    expect(onTerminal(line("doctor"), "").stdout).toContain("\u001b[32mok");
+    expect(onTerminal(line("doctor"), "", { NO_COLOR: "1" }).stdout).not.toContain("\u001b[32m");
+  });
+});
