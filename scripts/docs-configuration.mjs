@@ -125,6 +125,7 @@ const inWords = {
   "keys.custody": "local: sealed by `secret`, in the database",
   email: "development: the built-in mailbox",
   clientIp: "none in production; else the socket",
+  clientCertificate: "the TLS socket's own",
   session: "see below",
   tokens: "see below",
   keys: "see below",
