@@ -33,6 +33,8 @@ export interface EmailStartInput {
   readonly returnTo?: string;
   /** BCP 47, for the mail's language. */
   readonly locale?: string;
+  /** The link raises the session there is, instead of opening another. For the code, see `stepUpVerify`. */
+  readonly stepUp?: boolean;
 }
 
 /** What a new account may be given. Both are optional; an address is a claim until its mailbox is proved. */

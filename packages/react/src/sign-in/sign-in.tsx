@@ -7,6 +7,7 @@ import { Button, Field, Live, Problem, submit } from "../parts.js";
 import { type SegnoContextValue, useSegno } from "../context.js";
 import { useSession } from "../session/use-session.js";
 import { CodeForm } from "./code-form.js";
+import { useLinkElsewhere } from "./use-link-elsewhere.js";
 import { useSignIn } from "./use-sign-in.js";
 
 /** Props of `SignIn`. */
@@ -40,7 +41,7 @@ export function SignIn({ onSignedIn, requirement, ...options }: SignInProps): Re
     const now = client.session.get().user;
     if (isEnough && userId !== undefined && now) report.current?.(now);
   }, [userId, isEnough, client]);
-  useLinkElsewhere(state.status === "awaiting_code", () => void client.session.refresh());
+  useLinkElsewhere(state);
   return (
     <section data-segno="sign-in" dir={dir} aria-label={isNew ? messages.signUpTitle : messages.signInTitle}>
       <h2 data-part="title">{isNew ? messages.signUpTitle : messages.signInTitle}</h2>
@@ -229,16 +230,4 @@ function announcement(state: SignInState, messages: SegnoContextValue["messages"
   if (state.isVerifying) return messages.checking;
   const sent = fill(messages.codeSent, { email: state.input.email.trim() });
   return state.mailsSent > 1 ? `${sent} ${messages.sentAgain}` : sent;
-}
-
-/** The mailed link signs in the whole browser: look again when the person comes back to this tab. */
-function useLinkElsewhere(isWaiting: boolean, look: () => void): void {
-  const current = useRef(look);
-  current.current = look;
-  useEffect(() => {
-    if (!isWaiting) return;
-    const onVisible = () => document.visibilityState === "visible" && current.current();
-    document.addEventListener("visibilitychange", onVisible);
-    return () => document.removeEventListener("visibilitychange", onVisible);
-  }, [isWaiting]);
 }

@@ -3,6 +3,7 @@ import { fill } from "../messages/messages.js";
 import { Button, Live, Problem } from "../parts.js";
 import { useSegno } from "../context.js";
 import { CodeForm } from "../sign-in/code-form.js";
+import { useLinkElsewhere } from "../sign-in/use-link-elsewhere.js";
 import { useStepUp } from "./use-step-up.js";
 
 /**
@@ -23,6 +24,7 @@ function OpenDialog(): ReactNode {
   const { state, cancel, confirmWithPasskey, sendEmail, submitCode } = useStepUp();
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
+  useLinkElsewhere(state);
   useLayoutEffect(() => {
     const opened = dialog.current;
     opened?.showModal?.();

@@ -43,6 +43,18 @@ async function codeFor(site: Site, browser: TestBrowser, path = "/v1/email/start
   const { body } = await browser.call<{ attemptId: string }>(path, { email: to });
   return { attemptId: body.attemptId, code: await mailedCode(site, to) };
 }
+async function linkFor(site: Site, browser: TestBrowser, more: object = {}): Promise<Request> {
+  await browser.call("/v1/email/start", { email, ...more });
+  await site.queue.drain();
+  const token = new URL(await site.mail.nextLink(email)).searchParams.get("token");
+  site.mail.clear();
+  const headers = { "content-type": "application/json" };
+  return async () => {
+    const body = JSON.stringify({ token });
+    const response = await browser.fetch("/api/auth/v1/email/link", { method: "POST", headers, body });
+    return { status: response.status === 303 ? 200 : response.status, body: await response.text() };
+  };
+}
 async function byMail(site: Site, browser: TestBrowser): Promise<void> {
   const answer = await browser.call("/v1/email/verify", await codeFor(site, browser));
   expect(answer.status).toBe(200);
@@ -99,6 +111,12 @@ const rows = async (
   table: "segno_users" | "segno_sessions" | "segno_passkeys" | "segno_identifiers" | "segno_mail",
 ) => (await site.store.db.selectFrom(table).selectAll().execute()).length;
 
+/** One person, and the session there is was raised; with its new cookie lost, by somebody who signed in again. */
+const raised = async (site: Site) => {
+  expect(await rows(site, "segno_users")).toBe(1);
+  expect((await site.events()).filter(({ type }) => type === "stepup.success").length).toBeGreaterThan(0);
+};
+
 const flows: Readonly<Record<string, Flow>> = {
   "asking for a mail": {
     prepare: async (_site, browser) => () => browser.call("/v1/email/start", { email }),
@@ -124,18 +142,7 @@ const flows: Readonly<Record<string, Flow>> = {
     goal: async (site) => expect([await rows(site, "segno_users"), await rows(site, "segno_passkeys")]).toEqual([1, 0]),
   },
   "sign-up by link": {
-    prepare: async (site, browser) => {
-      await browser.call("/v1/email/start", { email });
-      await site.queue.drain();
-      const token = new URL(await site.mail.nextLink(email)).searchParams.get("token");
-      site.mail.clear();
-      const headers = { "content-type": "application/json" };
-      return async () => {
-        const body = JSON.stringify({ token });
-        const response = await browser.fetch("/api/auth/v1/email/link", { method: "POST", headers, body });
-        return { status: response.status === 303 ? 200 : response.status, body: await response.text() };
-      };
-    },
+    prepare: (site, browser) => linkFor(site, browser),
     goal: async (site) => expect(await rows(site, "segno_users")).toBe(1),
   },
   "sign-up by passkey": {
@@ -162,6 +169,23 @@ const flows: Readonly<Record<string, Flow>> = {
       return assertion(browser, "step-up");
     },
     settledBy: [401],
+  },
+  "step-up by code": {
+    prepare: async (site, browser) => {
+      await (await inSession("/v1/session", undefined, "GET")(site, browser))();
+      const input = await codeFor(site, browser);
+      return () => browser.call("/v1/email/verify", { ...input, stepUp: true });
+    },
+    // the news of the new cookie was lost
+    settledBy: [401],
+    goal: raised,
+  },
+  "step-up by link": {
+    prepare: async (site, browser) => {
+      await (await inSession("/v1/session", undefined, "GET")(site, browser))();
+      return linkFor(site, browser, { stepUp: true });
+    },
+    goal: raised,
   },
   "a further passkey": {
     prepare: async (_site, browser) => {

@@ -18,13 +18,14 @@ interface Answer {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
 }
+type Headers = Readonly<Record<string, string>>;
 interface Redeemable {
   /** Path below the base path, and what is posted to it. */
   readonly path: string;
   readonly json?: unknown;
   readonly form?: Readonly<Record<string, string>>;
   readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Headers | (() => Promise<Headers>);
   /** Default: how many answers were 2xx or 303. */
   readonly successes?: (answers: readonly Answer[]) => number;
   /** What every answer but the first looks like. */
@@ -38,8 +39,8 @@ const email = "ada@example.com";
 const parallel = 50;
 const dpopKey = generateDpopKeyPair();
 
-async function startMail(site: Site, browser: TestBrowser, path = "/v1/email/start", address = email) {
-  const { body } = await browser.call<{ attemptId: string }>(path, { email: address });
+async function startMail(site: Site, browser: TestBrowser, path = "/v1/email/start", address = email, more = {}) {
+  const { body } = await browser.call<{ attemptId: string }>(path, { email: address, ...more });
   await site.queue.drain();
   const { text } = await site.mail.next(address);
   const code = text.replace(/https?:\S+/g, "").match(/\b\d{6}\b/)?.[0] ?? "";
@@ -81,6 +82,11 @@ type Table =
 const rows = async (site: Site, table: Table) => (await site.store.db.selectFrom(table).selectAll().execute()).length;
 const told = async (site: Site, type: string) =>
   (await site.store.db.selectFrom("segno_outbox").selectAll().where("type", "=", type).execute()).length;
+
+async function raisedOnce(site: Site): Promise<void> {
+  expect([await told(site, "stepup.success"), await rows(site, "segno_sessions")]).toEqual([1, 1]);
+  expect([await told(site, "session.revoked"), await told(site, "login.success")]).toEqual([0, 1]);
+}
 
 /** Name, and how to come to the point where one request redeems it. */
 const kinds: Readonly<Record<string, Kind>> = {
@@ -149,6 +155,42 @@ const kinds: Readonly<Record<string, Kind>> = {
       ...(await assertion(browser, "step-up")),
       left: async () =>
         expect([await told(site, "stepup.success"), await rows(site, "segno_sessions")]).toEqual([1, 1]),
+    };
+  },
+  "a step-up by a mailed code": async (site, browser) => {
+    await signInByMail(site, browser);
+    const { attemptId, code } = await startMail(site, browser, "/v1/email/start", email, { stepUp: true });
+    return {
+      path: "/v1/email/verify",
+      json: { attemptId, code, stepUp: true },
+      left: () => raisedOnce(site),
+    };
+  },
+  "a step-up by a mailed code, for tokens": async (site, browser) => {
+    const { accessToken } = await signInByMail(site, browser, "token");
+    const { attemptId, code } = await startMail(site, browser);
+    return {
+      path: "/v1/email/verify",
+      json: { attemptId, code, stepUp: true, mode: "token" },
+      // one proof for each: what is raced is the code
+      headers: async () => ({
+        authorization: `DPoP ${accessToken}`,
+        dpop: await proof("/v1/email/verify", { accessToken }),
+      }),
+      refusal: "attempt_expired",
+      left: async () => {
+        await raisedOnce(site);
+        expect(await rows(site, "segno_refresh_families")).toBe(1);
+      },
+    };
+  },
+  "a step-up by a mailed link": async (site, browser) => {
+    await signInByMail(site, browser);
+    const { token } = await startMail(site, browser, "/v1/email/start", email, { stepUp: true });
+    return {
+      path: "/v1/email/link",
+      json: { token },
+      left: () => raisedOnce(site),
     };
   },
   "a further passkey": async (site, browser) => {
@@ -231,8 +273,9 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
 };
 
-function requestOf(thing: Redeemable, browser: TestBrowser): Request {
-  const { json, form, method = "POST", headers = {} } = thing;
+async function requestOf(thing: Redeemable, browser: TestBrowser): Promise<Request> {
+  const { json, form, method = "POST" } = thing;
+  const headers = typeof thing.headers === "function" ? await thing.headers() : (thing.headers ?? {});
   const type = form === undefined ? "application/json" : "application/x-www-form-urlencoded";
   const body = form === undefined ? json : new URLSearchParams(form).toString();
   return new Request(`${origin}/api/auth${thing.path}`, {
@@ -280,7 +323,7 @@ describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
     const [one, two] = sites;
     const browser = one.browser();
     const thing = await prepare(one, browser);
-    const requests = Array.from({ length: parallel }, () => requestOf(thing, browser));
+    const requests = await Promise.all(Array.from({ length: parallel }, () => requestOf(thing, browser)));
     const answers = await Promise.all(requests.map((request, index) => send(index % 2 === 0 ? one : two, request)));
     expect(answers.filter(({ status }) => status >= 500)).toEqual([]);
     const successes = thing.successes ?? ((all) => all.filter(isSuccess).length);
@@ -291,7 +334,7 @@ describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
     }
     await thing.left?.(one);
     // and never again
-    const late = await send(two, requestOf(thing, browser));
+    const late = await send(two, await requestOf(thing, browser));
     if (thing.successes === undefined) expect(isSuccess(late)).toBe(false);
   });
 
@@ -302,8 +345,8 @@ describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
     const byLink: Redeemable = { path: "/v1/email/link", json: { token } };
     const byCode: Redeemable = { path: "/v1/email/verify", json: { attemptId, code } };
     const answers = await Promise.all(
-      Array.from({ length: 10 }, (_, index) =>
-        send(index % 4 < 2 ? one : two, requestOf(index % 2 === 0 ? byLink : byCode, browser)),
+      Array.from({ length: 10 }, async (_, index) =>
+        send(index % 4 < 2 ? one : two, await requestOf(index % 2 === 0 ? byLink : byCode, browser)),
       ),
     );
     expect(answers.filter(isSuccess)).toHaveLength(1);
@@ -323,7 +366,7 @@ describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
       ceremonies.push({ path: "/v1/passkeys/sign-in/verify", json: { attemptId: body.attemptId, response } });
     }
     const answers = await Promise.all(
-      ceremonies.map((ceremony, index) => send(index % 2 === 0 ? one : two, requestOf(ceremony, browser))),
+      ceremonies.map(async (ceremony, index) => send(index % 2 === 0 ? one : two, await requestOf(ceremony, browser))),
     );
     expect(answers.filter(isSuccess)).toHaveLength(1);
     expect(await told(one, "risk.alert")).toBe(9);
@@ -339,9 +382,9 @@ describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
     await browser.call("/v1/passkeys/add/verify", { attemptId: body.attemptId, response });
     const { body: list } = await browser.call<{ passkeys: { id: string }[] }>("/v1/passkeys");
     await Promise.all(
-      Array.from({ length: 20 }, (_, index) => {
+      Array.from({ length: 20 }, async (_, index) => {
         const path = `/v1/passkeys/${list.passkeys[index % 2]?.id}`;
-        return send(index % 4 < 2 ? one : two, requestOf({ path, method: "DELETE" }, browser));
+        return send(index % 4 < 2 ? one : two, await requestOf({ path, method: "DELETE" }, browser));
       }),
     );
     expect(await rows(one, "segno_passkeys")).toBe(1);
@@ -356,10 +399,12 @@ describe.each(testDatabases)("on $name", ({ name, skipped, create }) => {
       json: { attemptId, code: code === "000000" ? "000001" : "000000" },
     };
     const answers = await Promise.all(
-      Array.from({ length: parallel }, (_, index) => send(index % 2 === 0 ? one : two, requestOf(wrong, browser))),
+      Array.from({ length: parallel }, async (_, index) =>
+        send(index % 2 === 0 ? one : two, await requestOf(wrong, browser)),
+      ),
     );
     expect(answers.filter(({ body }) => body.code === "wrong_code")).toHaveLength(5);
-    const late = await send(two, requestOf({ path: "/v1/email/verify", json: { attemptId, code } }, browser));
+    const late = await send(two, await requestOf({ path: "/v1/email/verify", json: { attemptId, code } }, browser));
     expect(late.status).toBe(400);
   });
 });

@@ -95,7 +95,7 @@ it("offers a mailed code only where it is strong enough", async () => {
   await settle();
   expect(weak.flow.getState()).toMatchObject({ methods: ["passkey", "email"] });
   await weak.actions.sendEmail();
-  expect(weak.service.bodies.at(-1)).toEqual({ email: "ada@example.com" });
+  expect(weak.service.bodies.at(-1)).toEqual({ email: "ada@example.com", stepUp: true });
   await weak.actions.submitCode("123456");
   expect((await call).error).toBeNull();
   // The session there is rises: nobody signs in again.
@@ -223,5 +223,29 @@ it("where a mailed code is enough, a missing passkey is only said", async () => 
   void actions.ask({ acr: "aal1" });
   await actions.confirmWithPasskey();
   expect(flow.getState()).toMatchObject({ methods: ["passkey", "email"], error: { code: "passkey_unknown" } });
+  actions.cancel();
+});
+
+it("is over once the link of the mail has raised the session in another tab", async () => {
+  const { actions, flow, service } = open("aal1", "aal1");
+  const asked = actions.ask({ acr: "aal1" });
+  await actions.sendEmail();
+  const { session, user } = service.client.session.get();
+  service.reply("/v1/session", { session, user });
+  await service.client.session.refresh();
+  expect(flow.getState().status).toBe("awaiting_code");
+  service.reply("/v1/session", { session: { ...session, authTime: "2026-01-01T00:20:00.000Z" }, user });
+  await service.client.session.refresh();
+  expect(await asked).toBe(true);
+  expect(flow.getState().status).toBe("idle");
+});
+
+it("a sign-out elsewhere is no step-up", async () => {
+  const { actions, flow, service } = open("aal1", "aal1");
+  void actions.ask({ acr: "aal1" });
+  await actions.sendEmail();
+  service.reply("/v1/session", { session: null, user: null });
+  await service.client.session.refresh();
+  expect(flow.getState().status).toBe("awaiting_code");
   actions.cancel();
 });

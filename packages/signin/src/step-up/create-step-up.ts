@@ -109,6 +109,8 @@ export function createStepUp(client: SegnoClient, options: { readonly browser?: 
   const turnTo = (state: StepUpPending<string>, ...methods: StepUpMethod[]) =>
     store.set(required({ ...state, methods }, null));
 
+  const proved = (state: StepUpPending<string>) => (needsNewPasskey(state) ? turnTo(state, "new_passkey") : end(true));
+
   const confirm = async (state: StepUpPending<string>, isWanted: () => boolean) => {
     let hasNone = false;
     const result = await runCeremony({
@@ -142,11 +144,21 @@ export function createStepUp(client: SegnoClient, options: { readonly browser?: 
     if (!email) return;
     const isWanted = begin();
     store.set({ ...required(state, null), status: "sending_email" });
-    const result = await client.email.start({ email });
+    const proof = () => client.session.get().session?.authTime;
+    const before = proof();
+    const result = await client.email.start({ email, stepUp: true, ...hereAsReturn() });
     if (!isWanted()) return;
     if (result.error !== null) return store.set(required(state, result.error));
     const { attemptId, codeLength } = result.data;
     store.set({ ...required(state, null), status: "awaiting_code", attemptId, codeLength, isVerifying: false });
+    // the link of the mail raises the session from another tab
+    const stop = client.session.subscribe(() => {
+      const now = store.getState();
+      if (now.status !== "awaiting_code" || now.attemptId !== attemptId) return stop();
+      if (now.isVerifying || proof() === undefined || proof() === before) return;
+      stop();
+      proved(state);
+    });
   };
 
   return {
@@ -181,7 +193,7 @@ export function createStepUp(client: SegnoClient, options: { readonly browser?: 
           code: code.replace(/[\s-]/g, ""),
         });
         if (!isWanted()) return;
-        if (result.error === null && needsNewPasskey(state)) turnTo(state, "new_passkey");
+        if (result.error === null) proved(state);
         else conclude(result, state);
       },
       cancel: () => end(false),
@@ -194,6 +206,13 @@ function required(state: StepUpPending<string>, error: ClientError | null): Step
 }
 
 const needsNewPasskey = ({ methods }: StepUpPending<string>) => methods[0] === "new_passkey";
+
+/** The page the link of a mail leads back to. */
+function hereAsReturn(): { returnTo?: string } {
+  const { location } = globalThis as { location?: Location };
+  const returnTo = location === undefined ? "" : location.pathname + location.search;
+  return /^\/(?![/\\])/.test(returnTo) && returnTo.length <= 2000 ? { returnTo } : {};
+}
 
 /** A mailed code reaches `aal1`: it helps only where no more is asked, and never lowers what a passkey reached. */
 function methodsFor({ acr = "aal1" }: StepUpRequirement, client: SegnoClient): readonly StepUpMethod[] {

@@ -44,7 +44,8 @@ function start(engine: Engine): Route {
     method: "POST",
     path: "/v1/email/start",
     operationId: "startEmailSignIn",
-    summary: "Mails a link and a code. The answer is the same for every address.",
+    summary:
+      "Mails a link and a code. The answer is the same for every address. In a session, the link may raise that session.",
     tag: "email",
     access: "public",
     body: v.strictObject({
@@ -52,6 +53,7 @@ function start(engine: Engine): Route {
       displayName: v.optional(displayNameSchema),
       returnTo: v.optional(v.pipe(v.string(), v.maxLength(2000))),
       locale: localeSchema,
+      stepUp: v.optional(v.boolean()),
     }),
     answers: challengeAnswer,
     handle: async (context) => ({ status: 202, json: await startEmailSignIn(engine, context, context.body) }),
@@ -112,7 +114,7 @@ function takeLink(engine: Engine): Route {
     method: "POST",
     path: "/v1/email/link",
     operationId: "redeemEmailLink",
-    summary: "Signs in in the browser that asked; shows the code in any other.",
+    summary: "Signs in, or raises the session, in the browser that asked; shows the code in any other.",
     tag: "email",
     access: "public",
     errors: "html",

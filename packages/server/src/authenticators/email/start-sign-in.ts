@@ -12,6 +12,8 @@ export interface StartEmailSignIn {
   readonly displayName?: string | undefined;
   readonly returnTo?: string | undefined;
   readonly locale?: string | undefined;
+  /** The link raises the caller's session, in the browser that asked. */
+  readonly stepUp?: boolean | undefined;
 }
 /** The answer to every address alike. */
 export interface EmailChallenge {
@@ -24,13 +26,14 @@ export interface EmailChallenge {
 /**
  * Opens an attempt for an address and puts one mail with link and code into the queue. Known, unknown, suspended and
  * refused addresses take the same statements and get the same answer (T-115): nobody looks who it is before the mail leaves.
- * @throws SegnoError `invalid_input`, `rate_limited`
+ * @throws SegnoError `invalid_input`, `rate_limited`, `unauthenticated` for a step-up without a session
  */
 export async function startEmailSignIn(
   engine: Engine,
   context: RouteContext<unknown>,
   input: StartEmailSignIn,
 ): Promise<EmailChallenge> {
+  const caller = input.stepUp === true ? context.caller() : undefined;
   const email = normalizeEmail(input.email);
   const returnTo = returnPath(engine, input.returnTo);
   const locale = pickLocale(input.locale, context.request.headers.get("accept-language"));
@@ -44,6 +47,8 @@ export async function startEmailSignIn(
       id,
       kind: "email_sign_in",
       browser,
+      userId: caller?.subject,
+      sessionId: caller?.sessionId,
       identifier: email,
       codeMac: macOfCode(engine, id, code),
       linkHash: hashSecret(linkToken),

@@ -129,3 +129,96 @@ describe("step-up by a mailed code", () => {
     expect(await open()).toHaveLength(1);
   });
 });
+
+describe("step-up by a mailed link", () => {
+  const email = "ada@example.com";
+  async function askForLink(browser: TestBrowser, more: object = { stepUp: true, returnTo: "/payments" }) {
+    const { status } = await browser.call("/v1/email/start", { email, ...more });
+    expect(status).toBe(202);
+    await site.queue.drain();
+    return new URL(await site.mail.nextLink(email)).searchParams.get("token");
+  }
+  const follow = (browser: TestBrowser, token: string | null) =>
+    browser.fetch("/api/auth/v1/email/link", {
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: new URLSearchParams({ token: token ?? "" }).toString(),
+    });
+
+  it("raises the session that asked, in its browser: same id, new token, new time, no second one", async () => {
+    const browser = site.browser();
+    const { body: first } = await verify(browser, email);
+    await browser.call("/v1/session/grant", {});
+    const before = browser.cookies.get("__Host-segno.sid");
+    site.clock.advance({ minutes: 20 });
+    const answer = await follow(browser, await askForLink(browser));
+    expect([answer.status, answer.headers.get("location")]).toEqual([303, "/payments"]);
+    expect(browser.cookies.get("__Host-segno.sid")).not.toBe(before);
+    const now = await browser.call<SignedIn>("/v1/session");
+    expect(now.body.session).toMatchObject({ id: first.session.id, amr: ["link"] });
+    expect(Date.parse(now.body.session.authTime) - Date.parse(first.session.authTime)).toBe(20 * 60_000);
+    expect([(await sessions()).length, (await families()).length]).toEqual([1, 1]);
+    const types = (await site.events()).map(({ type }) => type);
+    expect(types).toContain("stepup.success");
+    expect(types).not.toContain("session.revoked");
+  });
+
+  it("T-015: a link that no step-up asked for still opens a new session and ends the old one", async () => {
+    const browser = site.browser();
+    const { body: first } = await verify(browser, email);
+    expect((await follow(browser, await askForLink(browser, {}))).status).toBe(303);
+    const live = await open();
+    expect(live).toHaveLength(1);
+    expect(live[0]?.id).not.toBe(first.session.id);
+  });
+
+  it("signs in where the session has ended since, and raises no other one", async () => {
+    const browser = site.browser();
+    await verify(browser, email);
+    const token = await askForLink(browser);
+    await browser.call("/v1/sign-out", {});
+    expect((await follow(browser, token)).status).toBe(303);
+    expect((await site.events()).filter(({ type }) => type === "stepup.success")).toEqual([]);
+    expect(await open()).toHaveLength(1);
+    const second = await askForLink(browser);
+    await browser.call("/v1/sign-out", {});
+    await verify(browser, "eve@example.com");
+    expect((await follow(browser, second)).status).toBe(303);
+    expect((await browser.call<SignedIn>("/v1/session")).body.user).toMatchObject({ email });
+    expect((await site.events()).filter(({ type }) => type === "stepup.success")).toEqual([]);
+    expect(await open()).toHaveLength(1);
+  });
+
+  it("raises nothing by a mailbox that is not the caller's", async () => {
+    const eve = site.browser();
+    await verify(site.browser(), email);
+    await verify(eve, "eve@example.com");
+    expect((await follow(eve, await askForLink(eve))).status).toBe(400);
+    expect((await eve.call<SignedIn>("/v1/session")).body.user).toMatchObject({ email: "eve@example.com" });
+    expect((await site.events()).filter(({ type }) => type === "stepup.success")).toEqual([]);
+  });
+
+  it("T-105: never lowers a session that a passkey opened, and leaves the link as it is", async () => {
+    const browser = site.browser();
+    const { body } = await browser.call<{ attemptId: string; publicKey: CreationOptions }>(
+      "/v1/passkeys/sign-up/options",
+      {},
+    );
+    const response = await browser.authenticator.create(body.publicKey);
+    await browser.call("/v1/passkeys/sign-up/verify", { attemptId: body.attemptId, response });
+    const token = await askForLink(browser);
+    expect((await follow(browser, token)).status).toBe(401);
+    expect((await open()).map(({ acr }) => acr)).toEqual(["phr"]);
+  });
+
+  it("T-107: shows the code in another browser, and asks for a session before it sends a mail", async () => {
+    const browser = site.browser();
+    await verify(browser, email);
+    const phone = site.browser();
+    const page = await follow(phone, await askForLink(browser));
+    expect([page.status, page.headers.getSetCookie()]).toEqual([200, []]);
+    const refused = await phone.call("/v1/email/start", { email, stepUp: true });
+    expect(refused).toMatchObject({ status: 401, body: { code: "unauthenticated" } });
+    expect(await sessions()).toHaveLength(1);
+  });
+});
