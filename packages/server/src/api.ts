@@ -1,4 +1,12 @@
 import type { HeaderSource } from "@segno/core";
+import {
+  createServiceAccount,
+  type CreatedServiceAccount,
+  listServiceAccounts,
+  type NewServiceAccount,
+  revokeServiceAccount,
+  type ServiceAccount,
+} from "./clients/index.js";
 import type { Running } from "./composition.js";
 import type { Actor } from "./engine.js";
 import { cookieNames, readCookie, readHeader } from "./http/index.js";
@@ -22,6 +30,15 @@ export interface SegnoApi {
   resumeUser(userId: string): Promise<void>;
   /** Deletes the account with everything that signs it in. @throws SegnoError `not_found` */
   deleteUser(userId: string): Promise<void>;
+  /**
+   * Makes a confidential client with listed scopes and an end, a day from now by default. The answer holds its secret,
+   * this once. @throws SegnoError `invalid_input`, `invalid_scope`, `invalid_target`
+   */
+  createServiceAccount(input: NewServiceAccount): Promise<CreatedServiceAccount>;
+  /** Service accounts that are good, and those that ended in the last 30 days, the newest first. */
+  listServiceAccounts(): Promise<readonly ServiceAccount[]>;
+  /** Refuses the account and its tokens from now on. @returns false when there was no such account that was good */
+  revokeServiceAccount(clientId: string): Promise<boolean>;
   /** Starts signing with the spare key now. Tokens under the old key stay valid until they end. */
   rotateKeys(): Promise<void>;
 }
@@ -34,6 +51,17 @@ export function createApi(run: () => Promise<Running>): SegnoApi {
       const auth = await authenticate({ headers, fresh: true, withAccount: true });
       const token = readCookie(readHeader(headers, "cookie"), cookieNames(engine.config.isSecure).session);
       return (await readCurrentSession(engine, auth, typeof token === "string" ? token : undefined)) ?? null;
+    },
+    async createServiceAccount(input) {
+      const running = await run();
+      return await createServiceAccount(running.engine, input, actorOf(running));
+    },
+    async listServiceAccounts() {
+      return await listServiceAccounts((await run()).engine);
+    },
+    async revokeServiceAccount(clientId) {
+      const running = await run();
+      return await revokeServiceAccount(running.engine, clientId, actorOf(running));
     },
     async getUser(userId) {
       const { engine } = await run();

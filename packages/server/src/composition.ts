@@ -2,6 +2,7 @@ import type { AuthenticateInput, AuthState } from "@segno/core";
 import { authenticateRequest } from "./authenticate.js";
 import { emailRoutes } from "./authenticators/email/routes.js";
 import { passkeyRoutes } from "./authenticators/passkey/routes.js";
+import { endExpiredServiceAccounts } from "./clients/index.js";
 import { createBackground, type Duty } from "./background.js";
 import type { Engine } from "./engine.js";
 import { createEventLog, type RunningEventLog } from "./events/index.js";
@@ -137,6 +138,7 @@ function dutiesOf(engine: Engine): readonly Duty[] {
   return [
     { name: "sweep", everyMs: 5 * minuteMs, run: () => sweepExpired(store.db, clock.nowMs()) },
     { name: "sweep sessions", everyMs: 10 * minuteMs, run: () => sweepSessions(store.db, clock.nowMs()) },
+    { name: "end service accounts", everyMs: minuteMs, run: () => endExpiredServiceAccounts(engine) },
     { name: "sweep tokens", everyMs: 10 * minuteMs, run: () => sweepTokens(store.db, clock.nowMs()) },
     { name: "sweep statuses", everyMs: 10 * minuteMs, run: () => sweepStatusIndexes(store.db, clock.nowMs()) },
   ];

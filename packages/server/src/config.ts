@@ -221,10 +221,15 @@ export interface ResolvedConfig {
   readonly clientCertificate: ClientCertificateOptions | undefined;
 }
 
+/** What a client's proof is held against. A secret is known by its SHA-256 alone, base64url. */
+export type ServiceCredential =
+  | Exclude<ClientAuthentication, { readonly method: "client_secret_basic" }>
+  | { readonly method: "client_secret_basic"; readonly secretHash: string };
+
 /** A confidential client as verbs read it, wherever it is kept. */
 export interface ServiceClient {
   readonly id: string;
-  readonly authentication: ClientAuthentication;
+  readonly credential: ServiceCredential;
   readonly grants: readonly ServiceGrant[];
   readonly scopes: readonly string[];
   readonly audiences: readonly string[];

@@ -1,9 +1,20 @@
 export type { SegnoApi } from "./api.js";
 export type {
+  CreatedServiceAccount,
+  NewServiceAccount,
+  ServiceAccount,
+  ServiceAccountAuthentication,
+} from "./clients/index.js";
+export type {
+  ClientAuthentication,
+  ClientCertificateOptions,
   ClientIpOptions,
+  DelegationOptions,
   KeyOptions,
   PasskeyOptions,
   SegnoOptions,
+  ServiceGrant,
+  ServiceOptions,
   SessionOptions,
   SignInOptions,
   TokenOptions,

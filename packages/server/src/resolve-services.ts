@@ -1,5 +1,12 @@
+import { hash } from "node:crypto";
 import { createLocalKeySet, createRemoteKeySet } from "@segno/core";
-import type { ClientAuthentication, DelegationOptions, ServiceClient, ServiceOptions } from "./config.js";
+import type {
+  ClientAuthentication,
+  DelegationOptions,
+  ServiceClient,
+  ServiceCredential,
+  ServiceOptions,
+} from "./config.js";
 
 /** What the options of clients are held against. */
 interface Surroundings {
@@ -38,7 +45,7 @@ export function readServices(
     const isWithCertificate = options.authentication.method.endsWith("tls_client_auth");
     const service: ServiceClient = {
       id,
-      authentication: options.authentication,
+      credential: credentialOf(options.authentication),
       grants,
       scopes,
       audiences,
@@ -52,6 +59,12 @@ export function readServices(
     services.set(id, service);
   }
   return services;
+}
+
+/** From here on nobody needs the secret itself. */
+function credentialOf(authentication: ClientAuthentication): ServiceCredential {
+  if (authentication.method !== "client_secret_basic") return authentication;
+  return { method: authentication.method, secretHash: hash("sha256", authentication.secret, "base64url") };
 }
 
 function delegation(options: DelegationOptions, around: Surroundings): Required<DelegationOptions> {

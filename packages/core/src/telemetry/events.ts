@@ -69,7 +69,6 @@ export interface SegnoEventMap {
   "passkey.renamed": { readonly passkeyId: string };
   "passkey.removed": { readonly passkeyId: string };
   "client.created": {
-    readonly name: string;
     readonly method: string;
     readonly scopes: readonly string[];
     readonly audiences: readonly string[];

@@ -29,11 +29,11 @@ export async function readBody(request: IncomingWithBody, route: Route): Promise
   const text = await readText(request, route.maxBodyBytes ?? defaultMaxBytes);
   if (route.body === undefined) {
     if (text === "") return undefined;
-    const parsed = decode(request, text, ["json"]);
+    const parsed = decode(request, text, {});
     if (typeof parsed === "object" && parsed !== null && Object.keys(parsed).length === 0) return undefined;
     throw new SegnoError("invalid_input", "This request takes no body.");
   }
-  const result = safeParse(route.body, decode(request, text, route.encodings ?? ["json"]), { abortPipeEarly: true });
+  const result = safeParse(route.body, decode(request, text, route), { abortPipeEarly: true });
   if (result.success) return result.output;
   throw invalidFields(
     result.issues
@@ -54,10 +54,14 @@ function textOf(issue: Issue): string {
   return issue.expected === null ? "Not valid." : `Expected ${issue.expected}.`;
 }
 
-function decode(request: IncomingWithBody, text: string, encodings: readonly ("json" | "form")[]): unknown {
+function decode(
+  request: IncomingWithBody,
+  text: string,
+  { encodings = ["json"], repeatable }: Pick<Route, "encodings" | "repeatable">,
+): unknown {
   const encoding = encodingOf(request.headers.get("content-type"));
   if (encoding === undefined || !encodings.includes(encoding)) throw new SegnoError("unsupported_media_type");
-  return encoding === "json" ? parseStrictJson(text) : parseForm(text);
+  return encoding === "json" ? parseStrictJson(text) : parseForm(text, repeatable);
 }
 
 /** Only UTF-8: a second charset is a second way to read the same bytes. */

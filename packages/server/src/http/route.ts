@@ -67,6 +67,8 @@ export interface Route<Body = unknown> {
   readonly body?: GenericSchema<unknown, Body>;
   /** Body encodings accepted. Default `["json"]`. */
   readonly encodings?: readonly ("json" | "form")[];
+  /** Form fields that may come more than once: lists in the body. */
+  readonly repeatable?: readonly string[];
   /** Documented answers by status. */
   readonly answers: Readonly<Record<number, { readonly description: string; readonly schema?: GenericSchema }>>;
   /** `oauth` answers errors in RFC 6749 form, `html` as a readable page. Default `problem`. */

@@ -76,6 +76,23 @@ export interface Schema {
   readonly segno_status_indexes: { status_index: number; expires_at: number };
   /** The place that a service's own tokens name: one a client, until they are revoked together. */
   readonly segno_client_statuses: { client_id: string; status_index: number };
+  /** Service accounts: confidential clients made at run time. */
+  readonly segno_clients: {
+    id: string;
+    name: string;
+    /** JSON: the method with public keys, thumbprints, or the secret's SHA-256. */
+    credential: string;
+    /** JSON list. */
+    scopes: string;
+    /** JSON list. */
+    audiences: string;
+    access_token_seconds: number;
+    certificate_bound: number;
+    created_at: number;
+    expires_at: number;
+    revoked_at: number | null;
+    revoked_reason: string | null;
+  };
   readonly segno_attempts: {
     id: string;
     kind: "email_sign_in" | "email_add" | "passkey_sign_up" | "passkey_sign_in" | "passkey_step_up" | "passkey_add";

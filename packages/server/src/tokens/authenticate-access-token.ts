@@ -1,8 +1,11 @@
-import { type AccessTokenClaims, type AuthState, authStateOf, checkCertificateBinding, SegnoError } from "@segno/core";
+import { type AuthState, authStateOf, checkCertificateBinding, type ClaimsOf, SegnoError } from "@segno/core";
 import type { Engine } from "../engine.js";
 import { isKnownLive, rememberLive } from "../sessions/index.js";
 import { checkDpopProof } from "./check-dpop-proof.js";
 import { ownVerifiers } from "./own-verifier.js";
+import { isTokenLive } from "./token-liveness.js";
+
+type Claims = ClaimsOf<"any">;
 
 /** An access token as it came with a request. */
 export interface PresentedAccessToken {
@@ -19,9 +22,10 @@ export interface PresentedAccessToken {
 }
 
 /**
- * Who an access token for this engine's own API belongs to. The session must be live, the user active and the token
- * not revoked: by the store, or by its word from the last 5 seconds when nothing was revoked here since. A bound token
- * needs a proof for this request and does not pass as a bearer token, nor a bearer token as a bound one.
+ * Who an access token for this engine's own API belongs to, a user or a service. The session (or the client) must be
+ * live, the user active and the token not revoked: by the store, or by its word from the last 5 seconds when nothing was
+ * revoked here since. A bound token needs a proof for this request, or its certificate, and does not pass as a bearer token, nor a bearer token as a
+ * bound one. Nobody acts for a user here: an account is changed by its owner.
  * Answers, or throws, without a promise when the keys are in memory, the store does and no proof is involved.
  * @throws SegnoError `token_*`, `invalid_token`, `invalid_dpop_proof`, `store_unavailable`
  */
@@ -36,34 +40,33 @@ export function authenticateAccessToken(engine: Engine, input: PresentedAccessTo
 async function authenticateLater(
   engine: Engine,
   input: PresentedAccessToken,
-  known: AccessTokenClaims | undefined,
+  known: Claims | undefined,
 ): Promise<AuthState> {
   const claims = known ?? (await ownVerifiers(engine).api.verify(input.token));
   await checkBinding(engine, input, claims);
   return await requireLive(engine, input, claims);
 }
 
-function requireLive(
-  engine: Engine,
-  input: PresentedAccessToken,
-  claims: AccessTokenClaims,
-): AuthState | Promise<AuthState> {
-  if (input.fresh !== true && isKnownLive(engine, claims)) return authStateOf(claims);
+function requireLive(engine: Engine, input: PresentedAccessToken, claims: Claims): AuthState | Promise<AuthState> {
+  if (claims.act !== undefined) throw new SegnoError("invalid_token", "A token of an actor came to the engine itself.");
+  const { jti, sid } = claims;
+  // a service has no session to remember: the store is asked each time
+  const watched = sid === undefined ? undefined : { jti, sid };
+  if (input.fresh !== true && watched !== undefined && isKnownLive(engine, watched)) return authStateOf(claims);
   const askedAtMs = engine.clock.nowMs();
-  const { jti, sid, sub } = claims;
-  const answer = engine.store.isTokenLive({ jti, sid, sub, nowMs: askedAtMs });
+  const answer = isTokenLive(engine, claims);
   const judge = (isLive: boolean): AuthState => {
     if (!isLive) {
       ownVerifiers(engine).api.forget({ jti });
       throw new SegnoError("token_revoked");
     }
-    rememberLive(engine, claims, askedAtMs);
+    if (watched !== undefined) rememberLive(engine, watched, askedAtMs);
     return authStateOf(claims);
   };
   return typeof answer === "boolean" ? judge(answer) : answer.then(judge);
 }
 
-async function checkBinding(engine: Engine, input: PresentedAccessToken, claims: AccessTokenClaims): Promise<void> {
+async function checkBinding(engine: Engine, input: PresentedAccessToken, claims: Claims): Promise<void> {
   if (claims.cnf?.["x5t#S256"] !== undefined) checkCertificateBinding(claims, input.thumbprint());
   const jkt = claims.cnf?.jkt;
   if (jkt === undefined) {

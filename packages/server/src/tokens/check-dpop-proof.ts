@@ -7,13 +7,17 @@ import { rememberOnce } from "../storage/index.js";
 /** How much longer than needed a proof is remembered: a clock set back by less meets it again. */
 const keepLongerMs = 2 * 3_600_000;
 
-export interface PresentedProof {
+/** The access token a proof must be about, and the key it must be by. */
+export interface ProofBinding {
+  readonly accessToken: string;
+  readonly expectedJkt: string;
+}
+
+export interface PresentedProof extends Partial<ProofBinding> {
   readonly proof: string;
   readonly method: string;
   /** The request's URL; its origin is replaced by the configured one, which is what clients sign. */
   readonly url: string;
-  readonly accessToken?: string;
-  readonly expectedJkt?: string;
 }
 
 /**
@@ -44,10 +48,14 @@ export async function checkDpopProof(engine: Engine, presented: PresentedProof):
  * The key thumbprint of a request's `DPoP` header; undefined when there is none.
  * @throws SegnoError `invalid_dpop_proof`
  */
-export async function checkDpopHeader(engine: Engine, request: Incoming): Promise<string | undefined> {
+export async function checkDpopHeader(
+  engine: Engine,
+  request: Incoming,
+  binding?: ProofBinding,
+): Promise<string | undefined> {
   const proof = request.headers.get("dpop");
   if (proof === null) return undefined;
-  return await checkDpopProof(engine, { proof, method: request.method, url: request.url });
+  return await checkDpopProof(engine, { proof, method: request.method, url: request.url, ...binding });
 }
 
 function externalUrl(engine: Engine, url: string): string {

@@ -14,12 +14,15 @@ export function discoveryDocument(config: ResolvedConfig): Readonly<Record<strin
     issuer: config.issuer,
     jwks_uri: `${config.origin}/.well-known/jwks.json`,
     token_endpoint: `${base}/oauth2/token`,
-    token_endpoint_auth_methods_supported: ["none"],
+    token_endpoint_auth_methods_supported: clientMethods,
+    token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     introspection_endpoint: `${base}/oauth2/introspect`,
     introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
     revocation_endpoint: `${base}/oauth2/revoke`,
-    revocation_endpoint_auth_methods_supported: ["none"],
-    grant_types_supported: ["refresh_token"],
+    revocation_endpoint_auth_methods_supported: clientMethods,
+    revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    grant_types_supported: ["refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"],
+    tls_client_certificate_bound_access_tokens: true,
     response_types_supported: [],
     subject_types_supported: ["public"],
     id_token_signing_alg_values_supported: [config.keys.algorithm],
@@ -28,6 +31,16 @@ export function discoveryDocument(config: ResolvedConfig): Readonly<Record<strin
     dpop_signing_alg_values_supported: ["ES256", "EdDSA"],
   };
 }
+
+const clientMethods = [
+  "none",
+  "client_secret_basic",
+  "private_key_jwt",
+  "tls_client_auth",
+  "self_signed_tls_client_auth",
+];
+/** What a client may be registered for; without a word about it, all but RS256. */
+const assertionAlgorithms = ["ES256", "ES384", "EdDSA", "Ed25519", "PS256", "RS256"];
 
 const bodies = new WeakMap<object, { readonly etag: string }>();
 

@@ -1,9 +1,10 @@
-import type { AccessTokenClaims } from "@segno/core";
+import type { AccessTokenClaims, ClaimsOf } from "@segno/core";
 import { isSegnoError } from "@segno/core";
 import type { Engine } from "../engine.js";
 import { ownVerifiers } from "./own-verifier.js";
 import { isRefreshTokenShaped, parseRefreshToken } from "./refresh-token.js";
 import { findFamily } from "./store.js";
+import { isTokenLive } from "./token-liveness.js";
 
 /** RFC 7662 section 2.2. For a token that is not good, `active: false` and nothing else. */
 export type Introspection =
@@ -13,17 +14,17 @@ export type Introspection =
 const inactive: Introspection = Object.freeze({ active: false });
 
 /**
- * Says whether a token is good right now, by the store: revoking it, its session or its user shows in the next answer.
+ * Says whether a token is good right now, by the store: revoking it, its session, its user or its client shows in the next
+ * answer.
  * @param onlySessionId when given, tokens of other sessions are inactive
  * @throws SegnoError `store_unavailable`, `key_set_unavailable`
  */
 export async function introspectToken(engine: Engine, token: string, onlySessionId?: string): Promise<Introspection> {
-  const isOthers = (sid: string): boolean => onlySessionId !== undefined && sid !== onlySessionId;
+  const isOthers = (sid: string | undefined): boolean => onlySessionId !== undefined && sid !== onlySessionId;
   if (isRefreshTokenShaped(token)) return await introspectRefreshToken(engine, token, isOthers);
   const claims = await readClaims(engine, token);
   if (claims === undefined || isOthers(claims.sid)) return inactive;
-  const { jti, sid, sub } = claims;
-  if (!(await engine.store.isTokenLive({ jti, sid, sub, nowMs: engine.clock.nowMs() }))) return inactive;
+  if (!(await isTokenLive(engine, claims))) return inactive;
   return { active: true, token_type: claims.cnf?.jkt === undefined ? "Bearer" : "DPoP", ...claims };
 }
 
@@ -58,8 +59,8 @@ async function introspectRefreshToken(
   };
 }
 
-/** The claims of a good access token of ours; undefined for any other text. */
-export async function readClaims(engine: Engine, token: string): Promise<AccessTokenClaims | undefined> {
+/** The claims of an access token of ours, a user's or a service's, that is in its time; undefined for any other text. */
+export async function readClaims(engine: Engine, token: string): Promise<ClaimsOf<"any"> | undefined> {
   try {
     const { any } = ownVerifiers(engine);
     return any.verifySync(token) ?? (await any.verify(token));

@@ -1,7 +1,14 @@
-import { type AccessTokenClaims, SegnoError, scopeList } from "@segno/core";
-import type { ResolvedConfig } from "../config.js";
+import {
+  type AccessTokenClaims,
+  type ActorClaim,
+  type Confirmation,
+  SegnoError,
+  type ServiceTokenClaims,
+  scopeList,
+} from "@segno/core";
+import type { ResolvedConfig, ServiceClient } from "../config.js";
 import type { Db, Engine } from "../engine.js";
-import { statusClaim } from "../status-lists/index.js";
+import { clientStatus, statusClaim } from "../status-lists/index.js";
 import type { SessionFacts } from "./store.js";
 
 /** What an access token is for. */
@@ -20,7 +27,7 @@ export interface AccessTokenInput {
 export interface MintedAccessToken {
   readonly token: string;
   readonly kid: string;
-  readonly claims: AccessTokenClaims;
+  readonly claims: AccessTokenClaims | ServiceTokenClaims;
   readonly expiresInSeconds: number;
 }
 
@@ -29,7 +36,7 @@ export async function mintAccessToken(engine: Engine, trx: Db, input: AccessToke
   const { session } = input;
   const iat = Math.floor(engine.clock.nowMs() / 1000);
   const exp = Math.min(iat + engine.config.tokens.accessTokenSeconds, Math.floor(session.absolute_expires_at / 1000));
-  const claims: AccessTokenClaims = {
+  return await sign(engine, trx, {
     iss: engine.config.issuer,
     sub: session.user_id,
     aud: input.audience,
@@ -44,10 +51,88 @@ export async function mintAccessToken(engine: Engine, trx: Db, input: AccessToke
     auth_time: Math.floor(session.auth_time / 1000),
     ...(input.jkt === undefined ? {} : { cnf: { jkt: input.jkt } }),
     status: statusClaim(engine.config, input.statusIndex),
-  };
+  });
+}
+
+/** What a service's access token is for. */
+export interface ServiceTokenInput {
+  readonly service: ServiceClient;
+  readonly audience: string | readonly string[];
+  /** Space-separated. */
+  readonly scope: string;
+  /** What its holder must prove; undefined for a plain bearer token. */
+  readonly confirmation: Confirmation | undefined;
+}
+
+/** Signs a service's own access token: about no user, and never longer than the service itself lives. */
+export async function mintServiceToken(engine: Engine, trx: Db, input: ServiceTokenInput): Promise<MintedAccessToken> {
+  const { service } = input;
+  const iat = Math.floor(engine.clock.nowMs() / 1000);
+  const place = await clientStatus(engine, trx, { clientId: service.id, endsAtMs: service.expiresAtMs });
+  return await sign(engine, trx, {
+    iss: engine.config.issuer,
+    sub: service.id,
+    aud: input.audience,
+    client_id: service.id,
+    jti: engine.newId(),
+    iat,
+    exp: lastSecond(service, iat),
+    scope: input.scope,
+    ...(input.confirmation === undefined ? {} : { cnf: input.confirmation }),
+    status: statusClaim(engine.config, place),
+  });
+}
+
+/** What a token is for by which a client acts for a user. */
+export interface DelegatedTokenInput extends ServiceTokenInput {
+  /** The user's token, verified: everything about the user comes from it, nothing is added. */
+  readonly subject: AccessTokenClaims;
+}
+
+/**
+ * Signs an access token by which a client acts for a user (RFC 8693 section 4.1): of the same session, so that what ends
+ * the session ends it, and never longer than the token it was made from.
+ */
+export async function mintDelegatedToken(
+  engine: Engine,
+  trx: Db,
+  input: DelegatedTokenInput,
+): Promise<MintedAccessToken> {
+  const { service, subject } = input;
+  const iat = Math.floor(engine.clock.nowMs() / 1000);
+  const act: ActorClaim = { sub: service.id, ...(subject.act === undefined ? {} : { act: subject.act }) };
+  return await sign(engine, trx, {
+    iss: engine.config.issuer,
+    sub: subject.sub,
+    aud: input.audience,
+    client_id: service.id,
+    jti: engine.newId(),
+    iat,
+    exp: Math.min(lastSecond(service, iat), subject.exp),
+    scope: input.scope,
+    sid: subject.sid,
+    acr: subject.acr,
+    amr: subject.amr,
+    auth_time: subject.auth_time,
+    act,
+    ...(input.confirmation === undefined ? {} : { cnf: input.confirmation }),
+    ...(subject.status === undefined ? {} : { status: subject.status }),
+  });
+}
+
+function lastSecond(service: ServiceClient, iat: number): number {
+  const end = service.expiresAtMs === undefined ? Number.POSITIVE_INFINITY : Math.floor(service.expiresAtMs / 1000);
+  return Math.min(iat + service.accessTokenSeconds, end);
+}
+
+async function sign(
+  engine: Engine,
+  trx: Db,
+  claims: AccessTokenClaims | ServiceTokenClaims,
+): Promise<MintedAccessToken> {
   const { token, kid, payload } = await engine.signer.sign({ typ: "at+jwt" }, { ...claims }, trx);
   const signed = { ...claims, jti: String(payload["jti"]), iat: Number(payload["iat"]), exp: Number(payload["exp"]) };
-  return { token, kid, claims: signed, expiresInSeconds: signed.exp - iat };
+  return { token, kid, claims: signed, expiresInSeconds: signed.exp - claims.iat };
 }
 
 /**

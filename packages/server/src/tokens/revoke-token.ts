@@ -1,7 +1,7 @@
 import { SegnoError } from "@segno/core";
 import type { Actor, Engine } from "../engine.js";
 import { forgetSession } from "../sessions/index.js";
-import { leaveStatusIndex, statusIndexOf } from "../status-lists/index.js";
+import { leaveClientStatus, leaveStatusIndex, statusIndexOf } from "../status-lists/index.js";
 import { readClaims } from "./introspect-token.js";
 import { isRefreshTokenShaped, parseRefreshToken } from "./refresh-token.js";
 import { endFamily, findFamily, insertRevokedToken } from "./store.js";
@@ -54,13 +54,17 @@ async function revokeAccessToken(
   const claims = await readClaims(engine, input.token);
   if (claims === undefined) return;
   if (claims.client_id !== input.clientId) throw new SegnoError("invalid_grant");
-  const who = { ...actor, subject: claims.sub, sessionId: claims.sid, clientId: claims.client_id };
-  const statusIndex = statusIndexOf(engine.config, claims);
+  const owner = claims.sid === undefined ? {} : { subject: claims.sub, sessionId: claims.sid };
+  const who = { ...actor, ...owner, clientId: claims.client_id };
+  const statusIndex = claims.sid === undefined ? undefined : statusIndexOf(engine.config, claims);
   await engine.store.transaction(async (trx) => {
     forgetSession(engine, claims.jti);
     const revoked = { jti: claims.jti, expiresAtMs: claims.exp * 1000, nowMs: engine.clock.nowMs(), statusIndex };
     if (!(await insertRevokedToken(trx, revoked))) return;
-    if (statusIndex !== undefined) await leaveStatusIndex(engine, trx, { sessionId: claims.sid, statusIndex });
+    if (claims.sid === undefined) {
+      const endsAtMs = engine.config.services.get(claims.client_id)?.expiresAtMs;
+      await leaveClientStatus(engine, trx, { clientId: claims.client_id, endsAtMs });
+    } else if (statusIndex !== undefined) await leaveStatusIndex(engine, trx, { sessionId: claims.sid, statusIndex });
     const facts = { kind: "access_token", reason: "revoked_by_client", jti: claims.jti } as const;
     await engine.events.append(trx, "token.revoked", who, facts);
   });

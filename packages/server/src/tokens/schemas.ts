@@ -10,12 +10,13 @@ export const tokensSchema: v.GenericSchema = v.object({
   refreshExpiresInSeconds: v.optional(v.number()),
 });
 
-/** RFC 6749 section 5.1. */
+/** RFC 6749 section 5.1; what the grant has none of is not there. */
 export const tokenAnswerSchema: v.GenericSchema = v.object({
   access_token: v.string(),
   token_type: v.picklist(["Bearer", "DPoP"]),
   expires_in: v.number(),
-  refresh_token: v.string(),
-  refresh_expires_in: v.number(),
+  refresh_token: v.optional(v.string()),
+  refresh_expires_in: v.optional(v.number()),
+  issued_token_type: v.optional(v.string()),
   scope: v.string(),
 });

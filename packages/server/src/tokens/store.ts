@@ -238,6 +238,14 @@ export async function insertRevokedToken(
   return row !== undefined;
 }
 
+const revokedByJti = prepared((db, slot: SlotOf<{ jti: string }>) =>
+  db.selectFrom("segno_revoked_tokens").select("jti").where("jti", "=", slot("jti")),
+);
+
+export async function isRevokedToken(db: Db, jti: string): Promise<boolean> {
+  return (await revokedByJti(db, { jti })).length > 0;
+}
+
 /** Rows are kept a day past their end, so that a clock that was set back meets them again. */
 const keepMs = 86_400_000;
 

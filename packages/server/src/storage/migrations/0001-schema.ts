@@ -58,6 +58,13 @@ const tables = [
   `create index segno_status_indexes_expiry on segno_status_indexes (expires_at)`,
   `create table segno_client_statuses (client_id text primary key, status_index {int} not null) {end}`,
 
+  `create table segno_clients (
+    id text primary key, name text not null, credential text not null, scopes text not null, audiences text not null,
+    access_token_seconds {int} not null, certificate_bound {int} not null, created_at {time} not null,
+    expires_at {time} not null, revoked_at {time}, revoked_reason text
+  ) {end}`,
+  `create index segno_clients_expiry on segno_clients (expires_at) where revoked_at is null`,
+
   `create table segno_attempts (
     id text primary key, kind text not null, browser_hash text not null,
     user_id text references segno_users (id) on delete cascade, session_id text references segno_sessions (id) on delete cascade,

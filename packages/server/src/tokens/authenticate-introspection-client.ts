@@ -1,5 +1,6 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import { SegnoError } from "@segno/core";
+import { parseBasicCredentials } from "../clients/index.js";
 import type { ResolvedConfig } from "../config.js";
 
 /** Client credentials as they came: in the header or in the form, never in both (RFC 6749 section 2.3). */
@@ -21,7 +22,7 @@ export function authenticateIntrospectionClient(
   const { digests, accepted } = knownClients(config.tokens.introspectionClients);
   const headerDigest = presented.authorization === null ? "" : hash("sha256", presented.authorization, "base64url");
   const seenBefore = accepted.get(headerDigest);
-  const basic = seenBefore === undefined ? parseBasic(presented.authorization) : undefined;
+  const basic = seenBefore === undefined ? parseBasicCredentials(presented.authorization) : undefined;
   const isInHeader = seenBefore !== undefined || basic !== undefined;
   if (isInHeader && presented.clientSecret !== undefined) throw new SegnoError("invalid_request");
   const id = seenBefore ?? basic?.id ?? presented.clientId;
@@ -57,31 +58,4 @@ function knownClients(clients: Readonly<Record<string, string>>): KnownClients {
     known.set(clients, entry);
   }
   return entry;
-}
-
-/**
- * Names a first-party public client. It proves nothing: possession of the token does.
- * @throws SegnoError `invalid_client`
- */
-export function requirePublicClient(config: ResolvedConfig, clientId: string | undefined): string {
-  if (clientId === undefined || !config.tokens.clients.includes(clientId)) throw new SegnoError("invalid_client");
-  return clientId;
-}
-
-function parseBasic(authorization: string | null): { readonly id: string; readonly secret: string } | undefined {
-  if (authorization === null || !/^basic\b/i.test(authorization)) return undefined;
-  const encoded = /^basic +([A-Za-z0-9+/]+=*) *$/i.exec(authorization)?.[1] ?? "";
-  const text = Buffer.from(encoded, "base64").toString();
-  const colon = text.indexOf(":");
-  if (colon < 0) throw new SegnoError("invalid_client");
-  return { id: formDecode(text.slice(0, colon)), secret: formDecode(text.slice(colon + 1)) };
-}
-
-/** RFC 6749 section 2.3.1: both halves are form-encoded before they are joined. */
-function formDecode(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll("+", " "));
-  } catch {
-    throw new SegnoError("invalid_client");
-  }
 }
