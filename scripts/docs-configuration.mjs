@@ -20,6 +20,9 @@ export async function configurationPage(root) {
     ["PasskeyOptions", "signIn.passkey", "signIn.passkey"],
     ["SessionOptions", "session", "session"],
     ["TokenOptions", "tokens", "tokens"],
+    ["ServiceOptions", "services.*", "services[id]"],
+    ["DelegationOptions", "services.*.mayActFor", "services[id].mayActFor"],
+    ["ClientCertificateOptions", "clientCertificate", "clientCertificate"],
     ["KeyOptions", "keys", "keys"],
   ];
   const sections = groups.map(([name, path, title]) => {
@@ -71,7 +74,7 @@ async function load(entry) {
 function interfacesOf(source) {
   const found = new Map();
   for (const [, name, body] of source.matchAll(/export interface (\w+Options) \{\n([\s\S]*?)\n\}/g)) {
-    const members = [...body.matchAll(/(?:\/\*\*([\s\S]*?)\*\/\s*)?readonly (\w+)\?: ([\s\S]*?);(?=\n|$)/g)];
+    const members = [...body.matchAll(/(?:\/\*\*([\s\S]*?)\*\/\s*)?readonly (\w+)\??: ([\s\S]*?);(?=\n|$)/g)];
     found.set(
       name,
       members.map(([, comment = "", member, type]) => ({
@@ -140,6 +143,18 @@ const inWords = {
   "signIn.passkey.rpName": "the host name of `baseUrl`",
   "signIn.passkey.origins": "the origin of `baseUrl`",
   "tokens.audiences": "the issuer",
+  "services.*.authentication": "none: must be given",
+  "services.*.grants": '`["client_credentials"]`',
+  "services.*.scopes": "none",
+  "services.*.audiences": "none: must be given",
+  "services.*.accessTokenSeconds": "`tokens.accessTokenSeconds`",
+  "services.*.expiresAt": "never",
+  "services.*.certificateBound": "true with a client certificate",
+  "services.*.mayActFor": "nobody",
+  "services.*.mayActFor.audiences": "none: must be given",
+  "services.*.mayActFor.clients": "`tokens.clients`",
+  "clientCertificate.header": "none: must be given",
+  "clientCertificate.verifiedHeader": "none",
 };
 
 function inLargerUnits(seconds) {

@@ -106,6 +106,10 @@ describe.each(testDatabases)("service accounts: $name", ({ skipped, create }) =>
       expect(await revokeServiceAccount(node.engine, "reports", actor)).toBe(false);
       expect(await ask(account.id, secret, {}, other)).toMatchObject(refused);
       expect((await introspect(body.access_token ?? "", other)).body).toEqual({ active: false });
+      // its place in the status lists was given up: verifiers elsewhere learn of it
+      const { status } = payloadOf(body.access_token ?? "") as { status: { status_list: { idx: number } } };
+      const left = await node.engine.store.db.selectFrom("segno_revoked_tokens").select("status_index").execute();
+      expect(left).toEqual([{ status_index: status.status_list.idx }]);
       expect(await eventsOf("client.revoked")).toMatchObject([
         { clientid: account.id, data: { reason: "by_operator" } },
       ]);
