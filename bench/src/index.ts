@@ -4,11 +4,13 @@ import { requireAccessTokenBench, requireAuthBench, sessionCookieBench, sessionH
 import { growthBench } from "./rows/growth.ts";
 import { importTimeBench } from "./rows/import-time.ts";
 import { introspectionBench, refreshHttpBench } from "./rows/oauth.ts";
+import { statusListBenches } from "./rows/status-list.ts";
 import { tokenCheckBenches } from "./rows/token-check.ts";
 import { weightBench } from "./rows/weight.ts";
 
 const benches: readonly Bench[] = [
   ...tokenCheckBenches,
+  ...statusListBenches,
   tokenIssueBench,
   requireAccessTokenBench,
   requireAuthBench,

@@ -1,7 +1,12 @@
 import { generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto";
+import { deflateSync } from "node:zlib";
 
 export const issuer = "https://app.example.com";
 export const audience = "https://api.example.com";
+
+/** Where the status list of every token is. */
+export const statusListUri = `${issuer}/api/auth/.well-known/status-list/0`;
+export const statusListPlaces = 2 ** 20;
 
 /** A key pair and its public JWK, as an issuer publishes it. */
 export interface SigningKey {
@@ -40,6 +45,7 @@ export function accessTokenClaims(overrides: Record<string, unknown> = {}): Reco
     acr: "phr",
     amr: ["swk", "user", "mfa"],
     auth_time: nowSeconds - 60,
+    status: { status_list: { idx: 731_204, uri: statusListUri } },
     ...overrides,
   };
 }
@@ -50,6 +56,38 @@ export interface SignedToken {
   readonly signingInput: Buffer;
   readonly der: Buffer;
   readonly p1363: Buffer;
+}
+
+/** A status list as the engine publishes it, with these places revoked. */
+export function signStatusList(key: SigningKey, revoked: readonly number[] = [], lifeSeconds = 3_600): string {
+  const bits = new Uint8Array(statusListPlaces / 8);
+  for (const place of revoked) bits[place >> 3] = (bits[place >> 3] ?? 0) | (1 << (place & 7));
+  const nowSeconds = Math.floor(Date.now() / 1000);
+  const lst = deflateSync(bits, { level: 9 }).toString("base64url");
+  const claims = {
+    iss: issuer,
+    sub: statusListUri,
+    iat: nowSeconds,
+    exp: nowSeconds + lifeSeconds,
+    ttl: 3,
+    status_list: { bits: 1, lst },
+  };
+  const type = Buffer.from(JSON.stringify({ alg: "ES256", typ: "statuslist+jwt", kid: "bench-key" })).toString(
+    "base64url",
+  );
+  const signingInput = `${type}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}`;
+  const signature = sign("sha256", Buffer.from(signingInput), { key: key.privateKey, dsaEncoding: "ieee-p1363" });
+  return `${signingInput}.${signature.toString("base64url")}`;
+}
+
+/** An issuer's list that is one fetch away, as a verifier sees it: 304 to whoever has it. */
+export function listServer(current: () => string) {
+  return async (_url: string, init: { readonly headers: Readonly<Record<string, string>> }): Promise<Response> => {
+    const token = current();
+    const etag = `"${token.slice(-20)}"`;
+    if (init.headers["if-none-match"] === etag) return new Response(null, { status: 304, headers: { etag } });
+    return new Response(token, { headers: { etag } });
+  };
 }
 
 const header = Buffer.from(JSON.stringify({ alg: "ES256", typ: "at+jwt", kid: "bench-key" })).toString("base64url");

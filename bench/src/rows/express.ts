@@ -12,7 +12,7 @@ import {
 import { httpRequest, type Load } from "../http/load.ts";
 import { check, median } from "../measure.ts";
 import { type Bench, type Row, type RunOptions, row } from "../report.ts";
-import { createSigningKey, type SignedToken, signToken, signTokens, spoil } from "../tokens.ts";
+import { createSigningKey, type SignedToken, signStatusList, signToken, signTokens, spoil } from "../tokens.ts";
 
 type Answers = Omit<Load, "port" | "requests" | "lanes">;
 type Figures = ReadonlyMap<string, HttpFigures>;
@@ -75,7 +75,7 @@ export const requireAccessTokenBench: Bench = {
     const subject = "01890a5d-ac96-774b-bcce-b302099a8057";
     const hosts = await Promise.all([
       openHost("bare"),
-      openHost("segno-api", { jwks }),
+      openHost("segno-api", { jwks, list: signStatusList(key) }),
       openHost("auth0-api", { jwks }),
     ]);
     const [bare, ours, auth0] = hosts;

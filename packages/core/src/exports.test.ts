@@ -12,6 +12,7 @@ it("the public names are these and no others", () => {
       "checkCertificateBinding",
       "createAccessTokenVerifier",
       "createDpopProof",
+      "createIntrospection",
       "createLocalKeySet",
       "createRemoteKeySet",
       "createStatusList",

@@ -39,6 +39,12 @@ export {
 } from "./errors.js";
 export { type ChallengeInput, challengeHeader } from "./http/challenge.js";
 export { type Problem, type ProblemField, toProblem } from "./http/problem.js";
+export {
+  type ActiveToken,
+  createIntrospection,
+  type Introspection,
+  type IntrospectionOptions,
+} from "./introspection/create-introspection.js";
 export { createStatusList } from "./status-list/create-status-list.js";
 export type { StatusList, StatusListOptions, StatusListPoll, StatusListState } from "./status-list/status-list.js";
 export {

@@ -10,6 +10,8 @@ interface Attached {
   readonly res: ServerResponse;
   state: AuthState | undefined;
   failure: unknown;
+  /** Looks again now, where there is no engine to ask. */
+  renew: (() => Promise<AuthState>) | undefined;
 }
 
 /**
@@ -33,7 +35,7 @@ export function segnoMiddleware(segno: SegnoEngine): NodeMiddleware {
   const origin = originOf(segno);
   const own = `${segno.basePath}/`;
   return (req, res, next) => {
-    const entry: Attached = { segno, origin, res, state: undefined, failure: undefined };
+    const entry: Attached = { segno, origin, res, state: undefined, failure: undefined, renew: undefined };
     (req as Slotted)[slot] = entry;
     const { cookie, authorization } = req.headers;
     if ((cookie === undefined && authorization === undefined) || req.originalUrl?.startsWith(own) === true) {
@@ -65,16 +67,34 @@ export function getAuth(req: IncomingMessage): AuthState {
   return state;
 }
 
-/** Asks the store again, then calls back; the new state is what `getAuth` tells from now on. */
+/**
+ * Asks the store, or the issuer, again, then calls back; the new state is what `getAuth` tells from now on.
+ * @throws TypeError when there is nobody to ask: a condition that cannot be looked at is not met
+ */
 export function refreshAuth(req: NodeRequest, done: () => void): void {
   const entry = entryOf(req);
-  if (entry.segno === undefined) return done();
+  const { renew } = entry;
+  if (entry.segno === undefined) {
+    if (renew === undefined) throw new TypeError("fresh needs the introspection option of requireAccessToken.");
+    const keep = (state: AuthState | undefined, failure?: unknown): void => {
+      entry.state = state;
+      entry.failure = failure;
+      done();
+    };
+    renew().then(keep, (failure: unknown) => keep(undefined, failure));
+    return;
+  }
   settle(req, entry, true, done);
 }
 
 /** Puts down a state that another check of this package has established. */
-export function attachState(req: IncomingMessage, res: ServerResponse, state: AuthState): void {
-  (req as Slotted)[slot] = { segno: undefined, origin: "", res, state, failure: undefined };
+export function attachState(
+  req: IncomingMessage,
+  res: ServerResponse,
+  state: AuthState,
+  renew: (() => Promise<AuthState>) | undefined,
+): void {
+  (req as Slotted)[slot] = { segno: undefined, origin: "", res, state, failure: undefined, renew };
 }
 
 /** The engine's time, in seconds since the epoch. */

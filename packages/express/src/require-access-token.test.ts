@@ -43,10 +43,11 @@ function makeToken(claims: Record<string, unknown> = {}): string {
 
 async function api(options: Partial<RequireAccessTokenOptions> = {}) {
   const keys = "jwksUrl" in options || "fetch" in options ? {} : { keys: createLocalKeySet(jwks) };
+  const without = { statusList: false, ...keys } as const;
   const app = express();
   app.use(
     "/v1",
-    requireAccessToken({ issuer, audience, clock, ...keys, ...options }),
+    requireAccessToken({ issuer, audience, clock, ...without, ...options }),
     (req, res) => void res.json(getAuth(req)),
   );
   const { origin } = await serve(app);
@@ -159,6 +160,9 @@ describe("requireAccessToken", () => {
     { dpop: "required", audience: "orders" },
     { jwksUrl: "http://evil.example/jwks" },
     { jwksUrl: "https://a.example/jwks", keys: createLocalKeySet(jwks) },
+    { fresh: true },
+    { fresh: "yes" },
+    { statusLists: false },
   ])("T-018: options that would be skipped stop the start", (options) => {
     expect(() => requireAccessToken({ issuer, audience, ...options } as RequireAccessTokenOptions)).toThrow(TypeError);
   });

@@ -9,17 +9,19 @@ import {
   type ClaimsOf,
   type Clock,
   createAccessTokenVerifier,
-  createRemoteKeySet,
   type DpopVerification,
+  type Introspection,
   type KeySet,
   type RemoteKeySetOptions,
   SegnoError,
   type SigningAlgorithm,
+  type StatusList,
   systemClock,
   type TokenCaller,
   verifyDpopProof,
 } from "@segno/core";
 import { attachState } from "./attach.js";
+import { issuerSources } from "./issuer-sources.js";
 import { type ClientCertificateOptions, createThumbprintReader } from "./client-certificate.js";
 import type { NodeMiddleware, NodeRequest } from "./node-types.js";
 import { createReplayCache } from "./replay-cache.js";
@@ -60,26 +62,39 @@ export interface RequireAccessTokenOptions extends AccessRequirement {
   /** How far clocks may be apart in seconds, 0 to 60; default 5. */
   readonly clockToleranceSeconds?: number;
   readonly clock?: Clock;
-  /** For fetching the key set. */
+  /** For fetching the key set and the status lists. */
   readonly fetch?: NonNullable<RemoteKeySetOptions["fetch"]>;
-  /** Asked about every token that is otherwise good. Anything but `false` refuses. */
+  /**
+   * Tells which tokens were revoked. Default: the lists that the issuer's tokens name, polled: a revoked token is refused
+   * within 5 seconds, and every token when no list can be had for 30. Give one of `createStatusList` for other bounds or
+   * to read its `state()`; `false` looks nowhere, so that a revoked token is good until it expires.
+   */
+  readonly statusList?: StatusList | false;
+  /** The issuer's introspection endpoint, for `fresh` here and in `requireAuth` below. */
+  readonly introspection?: Introspection;
+  /**
+   * Ask the issuer about each token now, after every other check: what was revoked a moment ago is refused, and nothing
+   * passes while the issuer does not answer. For sensitive routes. Needs `introspection`. Default false.
+   */
+  readonly fresh?: boolean;
+  /** Asked about every token that is otherwise good, beside the status list. Anything but `false` refuses. */
   readonly isRevoked?: NonNullable<AccessTokenVerifierOptions<TokenCaller>["isRevoked"]>;
   /** Remembers a proof and says whether it was seen before; default: in this process, for 100000 proofs. */
   readonly isReplay?: NonNullable<DpopVerification["isReplay"]>;
 }
 
 const known =
-  "issuer audience jwksUrl keys dpop origin algorithms clockToleranceSeconds clock fetch isRevoked isReplay clientCertificate";
+  "issuer audience jwksUrl keys dpop origin algorithms clockToleranceSeconds clock fetch isRevoked isReplay clientCertificate statusList introspection fresh";
 
 /**
  * Lets a request pass when its access token holds: signature, type, issuer, audience, times, possession of the key it
- * or certificate it is bound to, and the conditions asked for. Offline but for the key set, which is fetched once and kept fresh.
+ * or certificate it is bound to, and the conditions asked for. Offline but for the
+ * key set and the status list of the issuer, which are fetched when the first token comes and kept fresh by those that follow.
  * `getAuth(req)` then tells who it is. Only the `Authorization` header is read.
  *
  * Answers 401 `invalid_token` (also where a bound token comes without its certificate), `invalid_dpop_proof` or `insufficient_user_authentication`, 403 `insufficient_scope`,
- * and 503 `key_set_unavailable` when no key set can be had: never open.
- * Not checked: that the session still lives. A revoked session's token is good until it expires (300 s) unless
- * `isRevoked` looks.
+ * and 503 `key_set_unavailable`, `status_list_unavailable` or `store_unavailable` when it cannot be decided: never open.
+ * A revoked session's token is refused within 5 seconds, with `fresh` at once.
  * @throws TypeError at construction for options that are unknown, missing or out of range
  *
  * @example
@@ -94,15 +109,20 @@ export function requireAccessToken(options: RequireAccessTokenOptions): NodeMidd
   const requirement = parseRequirement(options, known.split(" "));
   const clock = options.clock ?? systemClock;
   const check = createCheck(options, clock);
+  const { fresh, introspection } = options;
+  if (fresh !== undefined && typeof fresh !== "boolean") throw new TypeError("fresh must be true or false.");
+  if (fresh === true && introspection === undefined) throw new TypeError("fresh needs introspection.");
   return (req, res, next) => {
     const pass = (state: AuthState): void => {
-      attachState(req, res, state);
+      attachState(req, res, state, introspection && (() => askNow(introspection, req, state)));
       assertAccess(state, requirement, clock.nowMs() / 1000);
     };
     const fail = (error: unknown): void => refuseOrThrow({ req, res, next, requirement }, error);
     let state: AuthState | Promise<AuthState>;
     try {
       state = check(req);
+      if (fresh === true && introspection !== undefined)
+        state = Promise.resolve(state).then((held) => askNow(introspection, req, held));
       if (!(state instanceof Promise)) pass(state);
     } catch (error) {
       return fail(error);
@@ -112,9 +132,25 @@ export function requireAccessToken(options: RequireAccessTokenOptions): NodeMidd
   };
 }
 
+/** The issuer's word of this moment. */
+async function askNow(introspection: Introspection, req: IncomingMessage, held: AuthState): Promise<AuthState> {
+  const told = await introspection.introspect(credentialOf(req).token, { fresh: true });
+  const claims = "claims" in held ? held.claims : undefined;
+  if (told === undefined || claims === undefined || told.jti !== claims.jti || told.sub !== claims.sub)
+    throw new SegnoError("token_revoked");
+  return held;
+}
+
 /** The check proper: without a promise when the token was seen before and is a plain bearer token. */
 function createCheck(options: RequireAccessTokenOptions, clock: Clock) {
-  const verifier = createAccessTokenVerifier({ ...pickVerifierOptions(options), keys: keysOf(options), clock });
+  const { keys, statusList } = issuerSources(options);
+  const isRevoked = bothOf(statusList?.isRevoked, options.isRevoked);
+  const verifier = createAccessTokenVerifier({
+    ...pickVerifierOptions(options),
+    keys,
+    clock,
+    ...(isRevoked && { isRevoked }),
+  });
   const thumbprintOf = createThumbprintReader(options.clientCertificate);
   const isReplay = options.isReplay ?? createReplayCache(clock);
   const origin = originOf(options);
@@ -161,24 +197,26 @@ function proofOf(req: IncomingMessage): string {
   return proof;
 }
 
-function keysOf(options: RequireAccessTokenOptions): KeySet {
-  if (options.keys !== undefined && options.jwksUrl !== undefined)
-    throw new TypeError("Give keys or jwksUrl, not both.");
-  if (options.keys !== undefined) return options.keys;
-  const { clock, fetch } = options;
-  const url = options.jwksUrl ?? `${options.issuer.replace(/\/$/, "")}/.well-known/jwks.json`;
-  return createRemoteKeySet({ url, ...(clock && { clock }), ...(fetch && { fetch }) });
+type IsRevoked = NonNullable<RequireAccessTokenOptions["isRevoked"]>;
+
+/** Revoked when either says so; undecided when either has to wait. */
+function bothOf(list: IsRevoked | undefined, own: IsRevoked | undefined): IsRevoked | undefined {
+  if (list === undefined || own === undefined) return list ?? own;
+  return (claims) => {
+    const byList = list(claims);
+    if (byList instanceof Promise) return byList.then((isRevoked) => (isRevoked === false ? own(claims) : true));
+    return byList === false ? own(claims) : true;
+  };
 }
 
 function pickVerifierOptions(options: RequireAccessTokenOptions) {
-  const { issuer, audience, algorithms, clockToleranceSeconds, isRevoked, caller = "user" } = options;
+  const { issuer, audience, algorithms, clockToleranceSeconds, caller = "user" } = options;
   return {
     issuer,
     audience,
     caller,
     ...(algorithms && { algorithms }),
     ...(clockToleranceSeconds !== undefined && { clockToleranceSeconds }),
-    ...(isRevoked && { isRevoked }),
   };
 }
 

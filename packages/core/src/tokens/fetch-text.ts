@@ -1,10 +1,17 @@
-/** The part of fetch a key set or a status list uses. The platform's `fetch` fits. */
+/** The part of fetch that key sets, status lists and introspection use. The platform's `fetch` fits. */
 export type KeySetFetch = (
   url: string,
-  init: { readonly headers: Record<string, string>; readonly redirect: "manual"; readonly signal: AbortSignal },
+  init: {
+    readonly headers: Record<string, string>;
+    readonly redirect: "manual";
+    readonly signal: AbortSignal;
+    /** Absent: GET. */
+    readonly method?: "POST";
+    readonly body?: string;
+  },
 ) => Promise<KeySetResponse>;
 
-/** The part of a response a key set or a status list reads. */
+/** The part of a response that key sets, status lists and introspection read. */
 export interface KeySetResponse {
   readonly status: number;
   readonly headers: {
@@ -28,6 +35,8 @@ interface FetchTextInput {
   readonly accept: string;
   readonly url: string;
   readonly etag: string | null;
+  /** Send this form instead of getting the text. */
+  readonly post?: { readonly body: string; readonly authorization: string };
   readonly fetch: KeySetFetch | undefined;
   readonly timeoutMs: number;
   readonly maxBytes: number;
@@ -62,7 +71,15 @@ async function read(input: FetchTextInput, signal: AbortSignal): Promise<Fetched
   const headers: Record<string, string> = { accept: input.accept };
   if (input.etag !== null) headers["if-none-match"] = input.etag;
   const request: KeySetFetch = input.fetch ?? ((url, init) => fetch(url, init));
-  const response = await request(input.url, { headers, redirect: "manual", signal });
+  const common = { headers, redirect: "manual", signal } as const;
+  if (input.post !== undefined) {
+    headers["content-type"] = "application/x-www-form-urlencoded";
+    headers["authorization"] = input.post.authorization;
+  }
+  const response = await request(
+    input.url,
+    input.post === undefined ? common : { ...common, method: "POST", body: input.post.body },
+  );
   if (response.status === 304 && input.etag !== null) return { status: "unchanged" };
   if (response.status !== 200) throw new TypeError(`The ${input.what} answered with status ${response.status}.`);
   return { status: "changed", text: await readText(response, input), etag: response.headers.get("etag") };
