@@ -18,6 +18,7 @@ export function safeReturnTo(candidate: unknown, signInPath: string = "/sign-in"
     return "/";
   const url = URL.parse(candidate, base);
   if (url === null || url.origin !== base || url.pathname.startsWith("//") || url.pathname === signInPath) return "/";
-  url.searchParams.delete("_rsc");
+  // deleting spells the whole query anew, so only where there is something to delete
+  if (url.searchParams.has("_rsc")) url.searchParams.delete("_rsc");
   return url.pathname + url.search;
 }
