@@ -11,7 +11,15 @@ const binary = folders.map((folder) => join(folder, "nginx")).find((file) => exi
 /** Why there is none; undefined when there is one. */
 export const noNginx: string | undefined = binary === undefined ? "skipped: nginx not installed" : undefined;
 
-const config = (folder: string, port: number, upstream: string): string => `
+/** How the front differs from a plain one. */
+interface Front {
+  /** Behind the address in `listen`. */
+  readonly listen?: string;
+  /** Directives of the server. */
+  readonly lines?: readonly string[];
+}
+
+const config = (folder: string, port: number, upstream: string, { listen = "", lines = [] }: Front): string => `
 daemon off;
 master_process off;
 pid ${folder}/nginx.pid;
@@ -26,7 +34,8 @@ http {
   scgi_temp_path ${folder}/scgi;
   proxy_cache_path ${folder}/cache keys_zone=shared:1m use_temp_path=off;
   server {
-    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${port}${listen};
+    ${lines.join("\n    ")}
     location / {
       proxy_pass ${upstream};
       proxy_cache shared;
@@ -39,12 +48,15 @@ http {
 }`;
 
 /** @returns its origin, and how to end it */
-export async function startNginx(upstream: string): Promise<{ readonly origin: string; stop(): Promise<void> }> {
+export async function startNginx(
+  upstream: string,
+  front: Front = {},
+): Promise<{ readonly origin: string; stop(): Promise<void> }> {
   if (binary === undefined) throw new Error("nginx is not installed");
   const folder = mkdtempSync(join(tmpdir(), "segno-nginx-"));
   mkdirSync(join(folder, "cache"));
   const port = await freePort();
-  writeFileSync(join(folder, "nginx.conf"), config(folder, port, upstream));
+  writeFileSync(join(folder, "nginx.conf"), config(folder, port, upstream, front));
   const child = spawn(binary, ["-p", folder, "-c", join(folder, "nginx.conf"), "-e", join(folder, "error.log")], {
     stdio: ["ignore", "ignore", "pipe"],
   });
