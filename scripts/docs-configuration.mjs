@@ -125,6 +125,7 @@ const inWords = {
   secret: "none in production; else made once in `./.segno/secret`",
   database: "`./.segno/segno.db`",
   signIn: "all on",
+  hotState: "the database alone",
   "keys.custody": "local: sealed by `secret`, in the database",
   email: "development: the built-in mailbox",
   clientIp: "none in production; else the socket",

@@ -32,6 +32,7 @@ const elsewhere = {
   join: "node:path",
   randomUUID: "node:crypto",
   sqlite: "@segno/server/storage/sql",
+  redis: "@segno/server/storage/redis",
 };
 
 /**

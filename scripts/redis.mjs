@@ -7,6 +7,12 @@ import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { freePort } from "./postgres.mjs";
 
+const running = new Set();
+// whoever started one may end without stopping it
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /**
  * Starts a server when one is installed.
  * @param {{ port?: number, isCluster?: boolean }} [options]
@@ -31,12 +37,12 @@ export async function startRedis(options = {}) {
   const child = spawn(bin, [...settings, ...cluster], { stdio: ["ignore", "ignore", "inherit"] });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const stop = async () => {
+    running.delete(child);
     child.kill("SIGKILL");
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  // whoever started it may end without stopping it
-  process.once("exit", () => child.kill("SIGKILL"));
+  running.add(child);
   try {
     await untilOpen(port, child);
   } catch (error) {

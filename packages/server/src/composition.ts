@@ -30,7 +30,7 @@ import { settleSessions, sweepSessions } from "./sessions/index.js";
 import { sessionRoutes } from "./sessions/routes.js";
 import { sweepStatusIndexes } from "./status-lists/index.js";
 import { statusListRoutes } from "./status-lists/routes.js";
-import { sweepExpired } from "./storage/index.js";
+import { durableState, type HotState, hotState, sweepExpired } from "./storage/index.js";
 import { sweepTokens, tokenRoutes } from "./tokens/index.js";
 import { userRoutes } from "./users/routes.js";
 
@@ -77,8 +77,9 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
   );
   const custody = resolved.custody ?? createLocalCustody(secrets);
   const keyring = createKeyring({ ...base, events, custody, purpose: "access_token", prepared });
-  const limiter = createRateLimiter({ db: store.db, clock, isOn: config.rateLimit });
-  const engine: Engine = { ...base, fetch: resolved.fetch, events, mail, signer: keyring, limiter };
+  const { buckets, firstUse } = hotStateOf(resolved, store);
+  const limiter = createRateLimiter({ buckets, clock, isOn: config.rateLimit });
+  const engine: Engine = { ...base, fetch: resolved.fetch, events, mail, signer: keyring, limiter, firstUse };
   await keyring.ready();
 
   const certificateOf = createCertificateResolver(config);
@@ -115,6 +116,10 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
       await store.close();
     },
   };
+}
+
+function hotStateOf({ hotState: source, clock, log }: ResolvedOptions, { db }: Engine["store"]): HotState {
+  return source === undefined ? durableState(db) : hotState(source.open(), { db, clock, log });
 }
 
 function routesOf(engine: Engine, health: () => Promise<HealthReport>): readonly Route[] {

@@ -1,6 +1,7 @@
 import type { Clock, JwkSet, SigningAlgorithm, TelemetryHook } from "@segno/core";
 import type { KeyCustody } from "./keys/index.js";
 import type { Logger, MailTransport, RandomSource } from "./ports.js";
+import type { KeyValueSource } from "./storage/key-value.js";
 import type { StoreSource } from "./storage/source.js";
 
 /** What a user passes to `createSegno`. Everything may also come from the environment, as each comment says. */
@@ -20,6 +21,11 @@ export interface SegnoOptions {
    * applies them, by an account that may change the schema. Default `auto`. Else `SEGNO_MIGRATIONS`.
    */
   readonly migrations?: "auto" | "check";
+  /**
+   * Where rate limits are counted, and proofs already seen are remembered as well: `redis(client)`. It may be flushed or go
+   * away at any moment. Default: the database alone.
+   */
+  readonly hotState?: KeyValueSource;
   /** Which ways to sign in exist. Default: passkey, emailLink and emailCode all true. */
   readonly signIn?: SignInOptions;
   /** How mail leaves. Development default: the built-in mailbox. */

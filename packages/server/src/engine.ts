@@ -1,13 +1,26 @@
 import type { Clock } from "@segno/core";
 import type { ResolvedConfig } from "./config.js";
-import type { EventLog, Logger, MailQueue, RandomSource, RateLimiter, Secrets, Store, TokenSigner } from "./ports.js";
+import type {
+  EventLog,
+  FirstUse,
+  Logger,
+  MailQueue,
+  RandomSource,
+  RateLimiter,
+  Secrets,
+  Store,
+  TokenSigner,
+} from "./ports.js";
 
 export type { Peer } from "@segno/core";
 export type {
   AccountRow,
   Actor,
+  BucketAnswer,
+  BucketTake,
   Db,
   EventLog,
+  FirstUse,
   LogFields,
   Logger,
   MailMessage,
@@ -15,6 +28,7 @@ export type {
   MailTransport,
   NewEvent,
   RandomSource,
+  RateBuckets,
   RateLimiter,
   RateRule,
   Secrets,
@@ -40,5 +54,7 @@ export interface Engine {
   readonly events: EventLog;
   readonly signer: TokenSigner;
   readonly limiter: RateLimiter;
+  /** Spends what may be used once and is not a row of its own: proofs. Call it outside a transaction. */
+  readonly firstUse: FirstUse;
   readonly mail: MailQueue;
 }

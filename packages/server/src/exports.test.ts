@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import * as root from "./index.js";
+import * as redis from "./storage/redis.js";
 import * as sql from "./storage/sql.js";
 
 it("exports a named list; a change here needs a changeset", () => {
@@ -11,6 +12,7 @@ it("exports a named list; a change here needs a changeset", () => {
       "silentLogger",
     ]
   `);
+  expect(Object.keys(redis)).toEqual(["redis"]);
   expect(Object.keys(sql).toSorted()).toMatchInlineSnapshot(`
     [
       "postgres",

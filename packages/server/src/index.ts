@@ -50,6 +50,7 @@ export type { SegnoSchema } from "./schema.js";
 export { createSegno, type ReadyOptions, type Segno } from "./segno.js";
 export type { SessionView } from "./sessions/index.js";
 export type {
+  KeyValueSource,
   MigrationStatus,
   MigrationStep,
   SchemaAccess,

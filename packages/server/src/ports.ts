@@ -152,6 +152,38 @@ export interface RateLimiter {
   take(rule: RateRule, key: string): Promise<void>;
 }
 
+/** A take from a bucket, as GCRA counts: a bucket is the time at which it will be empty again. */
+export interface BucketTake {
+  readonly bucket: string;
+  readonly nowMs: number;
+  /** What is taken, as time. */
+  readonly costMs: number;
+  /** How far ahead of now a full bucket is. */
+  readonly fullMs: number;
+  /** The highest time the caller has seen for this bucket. Default none. */
+  readonly knownTatMs?: number;
+}
+export interface BucketAnswer {
+  readonly isTaken: boolean;
+  /** When the bucket will be empty. Left out where telling it would cost a further question: see `readTatMs`. */
+  readonly tatMs?: number;
+}
+/** Where requests are counted. */
+export interface RateBuckets {
+  /** One atomic step: of N takes at once over a limit L at most L are taken, in however many processes. */
+  take(take: BucketTake): Promise<BucketAnswer>;
+  /** When the bucket will be empty; undefined when it is. */
+  readTatMs(bucket: string): Promise<number | undefined>;
+}
+
+/**
+ * Remembers that a value was seen, on every node.
+ * @param expiresAtMs until when a second sighting counts, milliseconds since the epoch
+ * @returns true the first time, false when it was seen before; exact under concurrency
+ * @throws SegnoError `store_unavailable`
+ */
+export type FirstUse = (key: string, expiresAtMs: number) => Promise<boolean>;
+
 /** One mail, ready to send, in both forms. */
 export interface MailMessage {
   readonly to: string;

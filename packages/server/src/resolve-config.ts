@@ -14,7 +14,7 @@ import { type DevelopmentMailbox, developmentMailbox } from "./mail/index.js";
 import { readServices } from "./resolve-services.js";
 import { createConsoleLogger, systemRandom } from "./runtime.js";
 import { parseSecrets, type VersionedSecret } from "./secrets.js";
-import { postgresUrl, type StoreSource, sqlite } from "./storage/index.js";
+import { type KeyValueSource, postgresUrl, type StoreSource, sqlite } from "./storage/index.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -22,6 +22,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface ResolvedOptions {
   readonly config: ResolvedConfig;
   readonly source: StoreSource;
+  readonly hotState: KeyValueSource | undefined;
   readonly transport: MailTransport;
   /** The built-in mailbox, where it is in use. */
   readonly mailbox: DevelopmentMailbox | undefined;
@@ -42,6 +43,7 @@ const knownOptions = new Set<string>([
   "issuer",
   "secret",
   "database",
+  "hotState",
   "migrations",
   "signIn",
   "email",
@@ -126,6 +128,7 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
   return {
     config,
     source: readDatabase(options.database ?? env("SEGNO_DATABASE_URL"), strict, faults),
+    hotState: readHotState(options.hotState, faults),
     transport: options.email ?? mailbox ?? developmentMailbox(),
     mailbox,
     custody: readCustody(options.keys?.custody, faults),
@@ -395,4 +398,13 @@ function readDatabase(
     return sqlite(developmentDatabase);
   }
   return sqlite(database);
+}
+
+function readHotState(source: unknown, faults: string[]): KeyValueSource | undefined {
+  if (source === undefined) return undefined;
+  if (typeof source === "object" && source !== null && "open" in source && typeof source.open === "function") {
+    return source as KeyValueSource;
+  }
+  faults.push('hotState: must be a source such as redis(client) from "@segno/server/storage/redis"');
+  return undefined;
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import type { Store } from "../engine.js";
+import { sqlBuckets } from "../storage/rate-buckets.js";
 import { createRateLimiter, type LeasedRule } from "./rate-limiter.js";
 
 const leased = { name: "leased", limit: 12, windowSeconds: 6, leaseSize: 4 } as const;
@@ -42,7 +43,7 @@ describe.each(testDatabases)("rate limits under the declared curve: $name", ({ n
   async function play(rule: LeasedRule, steps: readonly Step[]): Promise<readonly Call[]> {
     let nowMs = 1_800_000_000_000;
     const clock = { nowMs: () => nowMs };
-    const limiters = [0, 1, 2].map(() => createRateLimiter({ db: store.db, clock, isOn: true }));
+    const limiters = [0, 1, 2].map(() => createRateLimiter({ buckets: sqlBuckets(store.db), clock, isOn: true }));
     const key = `run ${(keys += 1)}`;
     const call = async (on: number): Promise<Call> => {
       const atMs = nowMs;

@@ -4,6 +4,7 @@ import { isSegnoError } from "@segno/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import type { Store } from "../engine.js";
+import { sqlBuckets } from "../storage/rate-buckets.js";
 import { createRateLimiter } from "./rate-limiter.js";
 
 const rule = { name: "test", limit: 7, windowSeconds: 60 };
@@ -30,13 +31,13 @@ describe.each(testDatabases)("rate limiter: $name", ({ name, skipped, create }) 
     (await Promise.allSettled(takes)).filter((take) => take.status === "fulfilled").length;
 
   it("T-036: of 60 parallel takes over a limit of 7 exactly 7 pass", async () => {
-    const limiter = createRateLimiter({ db: store.db, clock, isOn: true });
+    const limiter = createRateLimiter({ buckets: sqlBuckets(store.db), clock, isOn: true });
     expect(await passes(Array.from({ length: 60 }, () => limiter.take(rule, "a")))).toBe(7);
     expect(await passes([limiter.take(rule, "b"), limiter.take({ ...rule, name: "other" }, "a")])).toBe(2);
   });
 
   it("lets one more through each time a permit's share of the window has passed, and says when", async () => {
-    const limiter = createRateLimiter({ db: store.db, clock, isOn: true });
+    const limiter = createRateLimiter({ buckets: sqlBuckets(store.db), clock, isOn: true });
     await passes(Array.from({ length: 10 }, () => limiter.take(rule, "a")));
     const refused = await limiter.take(rule, "a").catch((error: unknown) => error);
     expect(isSegnoError(refused, "rate_limited") && refused.retryAfterSeconds).toBe(9);
@@ -47,7 +48,7 @@ describe.each(testDatabases)("rate limiter: $name", ({ name, skipped, create }) 
   });
 
   it("a leased rule never passes more than its limit, and does not outlive its second", async () => {
-    const limiter = createRateLimiter({ db: store.db, clock, isOn: true });
+    const limiter = createRateLimiter({ buckets: sqlBuckets(store.db), clock, isOn: true });
     const leased = { name: "read", limit: 50, windowSeconds: 60, leaseSize: 10 };
     const takes: Promise<void>[] = [];
     for (let index = 0; index < 200; index += 1) {
@@ -74,7 +75,7 @@ describe.each(testDatabases)("rate limiter: $name", ({ name, skipped, create }) 
       },
       transformResult: async ({ result }) => result,
     });
-    const limiter = createRateLimiter({ db, clock, isOn: true });
+    const limiter = createRateLimiter({ buckets: sqlBuckets(db), clock, isOn: true });
     const leased = { ...rule, name: "leased", leaseSize: 3 };
     for (const [each, burst] of [
       [rule, 7],
@@ -101,7 +102,7 @@ describe.each(testDatabases)("rate limiter: $name", ({ name, skipped, create }) 
   });
 
   it("takes nothing when switched off", async () => {
-    const limiter = createRateLimiter({ db: store.db, clock, isOn: false });
+    const limiter = createRateLimiter({ buckets: sqlBuckets(store.db), clock, isOn: false });
     expect(await passes(Array.from({ length: 60 }, () => limiter.take(rule, "a")))).toBe(60);
   });
 
@@ -109,7 +110,7 @@ describe.each(testDatabases)("rate limiter: $name", ({ name, skipped, create }) 
 
   it("T-036: two stores on one database share a bucket", async () => {
     const other = await database.source().open();
-    const limiters = [store, other].map(({ db }) => createRateLimiter({ db, clock, isOn: true }));
+    const limiters = [store, other].map(({ db }) => createRateLimiter({ buckets: sqlBuckets(db), clock, isOn: true }));
     const takes = Array.from({ length: 30 }, () => limiters.map((limiter) => limiter.take(rule, "a"))).flat();
     expect(await passes(takes)).toBe(7);
     await other.close();

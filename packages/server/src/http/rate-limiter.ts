@@ -1,6 +1,5 @@
 import { type Clock, SegnoError } from "@segno/core";
-import { sql } from "kysely";
-import type { Db, RateLimiter, RateRule } from "../engine.js";
+import type { RateBuckets, RateLimiter, RateRule } from "../engine.js";
 
 /** A rule whose permits may be taken several at a time and used from memory for a second: for frequent, cheap reads. */
 export interface LeasedRule extends RateRule {
@@ -23,8 +22,8 @@ interface Lease {
 }
 
 /**
- * Exact limits in the store, as GCRA: one row a bucket, holding the time at which it would be empty again. A take is
- * one conditional statement, so of N parallel takes over a limit L at most L pass, in however many processes.
+ * Exact limits, as GCRA: a bucket is the time at which it would be empty again. A take is one atomic step where the buckets
+ * are kept, so of N parallel takes over a limit L at most L pass, in however many processes.
  *
  * A refusal holds until a known moment, because nobody gives permits back: until then this process refuses without
  * asking the store again, so that a flood costs nothing.
@@ -33,7 +32,7 @@ interface Lease {
  * window, because buckets with leases are full a second's worth of permits early (docs/decisions/010).
  */
 export function createRateLimiter(parts: {
-  readonly db: Db;
+  readonly buckets: RateBuckets;
   readonly clock: Clock;
   readonly isOn: boolean;
 }): RateLimiter {
@@ -77,12 +76,14 @@ export function createRateLimiter(parts: {
       if (size > 1 && takeLeased(bucket, nowMs)) return;
       const known = knownWaitMs(rule, bucket, nowMs);
       if (known > 0) throw refusal(rule, known);
-      const take = { bucket, nowMs, ...shapeOf(rule) };
-      if (size > 1 && (await takeFromStore(parts.db, { ...take, permits: size, fullMs: take.spanMs / 2 }))) {
-        return keepLease(bucket, size - 1, nowMs);
+      const { costMs, fullMs, spanMs } = shapeOf(rule);
+      if (size > 1 && costMs * size <= spanMs / 2) {
+        const lease = { bucket, nowMs, costMs: costMs * size, fullMs: spanMs / 2 };
+        if ((await parts.buckets.take(lease)).isTaken) return keepLease(bucket, size - 1, nowMs);
       }
-      if (await takeFromStore(parts.db, { ...take, permits: 1 })) return;
-      const waitMs = await readWaitMs(parts.db, take);
+      const { isTaken, tatMs } = await parts.buckets.take({ bucket, nowMs, costMs, fullMs });
+      if (isTaken) return;
+      const waitMs = (tatMs ?? (await parts.buckets.readTatMs(bucket)) ?? nowMs) + costMs - nowMs - fullMs;
       if (waitMs > 0) {
         forgetOldest(refusedUntilMs);
         refusedUntilMs.set(bucket, nowMs + waitMs);
@@ -109,32 +110,4 @@ function shapeOf(rule: LeasedRule): { readonly costMs: number; readonly fullMs: 
   const costMs = Math.ceil((rule.windowSeconds * 1_000) / rule.limit / grainMs) * grainMs;
   const spanMs = costMs * rule.limit;
   return { costMs, spanMs, fullMs: (rule.leaseSize ?? 1) > 1 ? spanMs - leaseMs : spanMs };
-}
-
-interface Take {
-  readonly bucket: string;
-  readonly nowMs: number;
-  readonly costMs: number;
-  readonly fullMs: number;
-}
-
-async function takeFromStore(db: Db, take: Take & { readonly permits: number }): Promise<boolean> {
-  const { bucket, nowMs, fullMs } = take;
-  const costMs = take.costMs * take.permits;
-  if (costMs > fullMs) return false;
-  const now = sql<number>`cast(${nowMs} as double precision)`;
-  const cost = sql<number>`cast(${costMs} as double precision)`;
-  const next = sql<number>`(case when segno_rate_limits.tat > ${now} then segno_rate_limits.tat else ${now} end) + ${cost}`;
-  const { rows } = await sql`
-    insert into segno_rate_limits (key, tat, expires_at) values (${bucket}, ${now} + ${cost}, ${now} + ${cost})
-    on conflict (key) do update set tat = ${next}, expires_at = ${next}
-    where ${next} <= cast(${nowMs + fullMs} as double precision)
-    returning tat`.execute(db);
-  return rows.length > 0;
-}
-
-/** Until a permit is free. */
-async function readWaitMs(db: Db, { bucket, nowMs, costMs, fullMs }: Take): Promise<number> {
-  const row = await db.selectFrom("segno_rate_limits").select("tat").where("key", "=", bucket).executeTakeFirst();
-  return (row?.tat ?? nowMs) + costMs - nowMs - fullMs;
 }

@@ -1,5 +1,7 @@
 /** What other folders may use of the store. */
 export { isUniqueViolation, toSegnoError } from "./faults.js";
+export { durableState, type HotState, hotState } from "./hot-state.js";
+export type { KeyValueSource } from "./key-value.js";
 export { rememberOnce } from "./once.js";
 export { postgresUrl } from "./postgres.js";
 export { prepared, type SlotOf } from "./prepared.js";

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { SegnoError, verifyDpopProof } from "@segno/core";
 import type { Incoming } from "../http/index.js";
 import type { Engine } from "../engine.js";
-import { rememberOnce } from "../storage/index.js";
 
 /** How much longer than needed a proof is remembered: a clock set back by less meets it again. */
 const keepLongerMs = 2 * 3_600_000;
@@ -38,7 +37,7 @@ export async function checkDpopProof(engine: Engine, presented: PresentedProof):
       const digest = createHash("sha256")
         .update(JSON.stringify([use.jkt, use.jti]))
         .digest("base64url");
-      return !(await rememberOnce(engine.store.db, `dpop:${digest}`, use.expiresAtSeconds * 1000 + keepLongerMs));
+      return !(await engine.firstUse(`dpop:${digest}`, use.expiresAtSeconds * 1000 + keepLongerMs));
     },
   });
   return jkt;
