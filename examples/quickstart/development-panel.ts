@@ -36,7 +36,7 @@ export function developmentPanel(segno: Segno): Router {
   });
 
   router.post("/rotate-key", async (_request, response) => {
-    await segno.api.rotateKeys();
+    await segno.api.keys.rotate({ atOnce: true });
     response.status(204).end();
   });
   return router;

@@ -10,6 +10,7 @@ import {
 import type { Running } from "./composition.js";
 import type { Actor } from "./engine.js";
 import { cookieNames, readCookie, readHeader } from "./http/index.js";
+import { createKeyApi, type KeyApi } from "./keys/index.js";
 import { listLiveSessions, presentSession, revokeSession, type SessionView } from "./sessions/index.js";
 import { type CurrentSession, readCurrentSession } from "./sessions/read-current-session.js";
 import { deleteUser, presentUser, readUser, resumeUser, suspendUser, type User } from "./users/index.js";
@@ -39,8 +40,8 @@ export interface SegnoApi {
   listServiceAccounts(): Promise<readonly ServiceAccount[]>;
   /** Refuses the account and its tokens from now on. @returns false when there was no such account that was good */
   revokeServiceAccount(clientId: string): Promise<boolean>;
-  /** Starts signing with the spare key now. Tokens under the old key stay valid until they end. */
-  rotateKeys(): Promise<void>;
+  /** The keys: their status, and what an operator does with them. */
+  readonly keys: KeyApi;
 }
 
 export function createApi(run: () => Promise<Running>): SegnoApi {
@@ -101,9 +102,6 @@ export function createApi(run: () => Promise<Running>): SegnoApi {
       const running = await run();
       await deleteUser(running.engine, userId, actorOf(running));
     },
-    async rotateKeys() {
-      const { keyring } = await run();
-      await keyring.rotateNow();
-    },
+    keys: createKeyApi(run),
   };
 }

@@ -20,7 +20,16 @@ import {
   openApiRoute,
   type Route,
 } from "./http/index.js";
-import { createKeyring, createLocalCustody, type Keyring, type Prepared, withOutsideWork } from "./keys/index.js";
+import {
+  createKeyrings,
+  createVerifiers,
+  type Keyring,
+  type Keyrings,
+  openCustody,
+  type Prepared,
+  type Repeatable,
+  withOutsideWork,
+} from "./keys/index.js";
 import { createMailQueue } from "./mail/index.js";
 import { hasAccount } from "./users/index.js";
 import type { ResolvedOptions } from "./resolve-config.js";
@@ -38,7 +47,9 @@ import { userRoutes } from "./users/routes.js";
 export interface Running {
   readonly engine: Engine;
   readonly events: RunningEventLog;
+  /** The keys of access tokens. */
   readonly keyring: Keyring;
+  readonly keyrings: Keyrings;
   readonly exchange: Exchange;
   readonly handler: Handler;
   authenticate(input: AuthenticateInput & { readonly withAccount?: boolean }): AuthState | Promise<AuthState>;
@@ -64,10 +75,8 @@ export async function compose(resolved: ResolvedOptions, options: ComposeOptions
 }
 
 async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], hasBackground: boolean): Promise<Running> {
-  const { config, clock, random, log } = resolved;
-  const prepared: Prepared = new WeakMap();
-  const store = resolved.custody === undefined ? opened : withOutsideWork(opened, prepared);
-  const newId = createIdSource(clock, random);
+  const { config, log, hooks } = resolved;
+  const { clock, random, newId, store, prepared } = repeatable(resolved, opened);
   const secrets = createSecrets(config.secrets, random);
   const base = { config, clock, random, newId, store, secrets, log };
   const events = createEventLog(base, { source: config.issuer });
@@ -75,12 +84,15 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
     { ...base, hasAccount: (email) => hasAccount(engine, store.db, email) },
     resolved.transport,
   );
-  const custody = resolved.custody ?? createLocalCustody(secrets);
-  const keyring = createKeyring({ ...base, events, custody, purpose: "access_token", prepared });
+  // keys keep to the store and the time as they are: what they do never runs again
+  const ofKeys = { ...base, clock: resolved.clock, random: resolved.random, store: opened, events };
+  const guarded = openCustody(ofKeys, resolved.custody, hooks);
+  const keyrings = createKeyrings({ ...ofKeys, guarded, verifiers: createVerifiers(ofKeys), prepared });
+  const keyring = keyrings.accessToken;
   const { buckets, firstUse } = hotStateOf(resolved, store);
   const limiter = createRateLimiter({ buckets, clock, isOn: config.rateLimit });
   const engine: Engine = { ...base, fetch: resolved.fetch, events, mail, signer: keyring, limiter, firstUse };
-  await keyring.ready();
+  await keyrings.ready();
 
   const certificateOf = createCertificateResolver(config);
   const how = { sessionCookie: cookieNames(config.isSecure).session, certificateOf };
@@ -88,15 +100,14 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
   const health = () =>
     checkHealth({
       store: () => store.ping().then(() => true),
-      keys: async () => (await keyring.health()).status !== "failed",
+      keys: () => keysHealth(keyring),
     });
   const routes = routesOf(engine, health);
-  const { hooks } = resolved;
   const parts = { config, clock, random, newId, log, limiter, hooks };
   const exchange = createExchange({ ...parts, routes, authenticate, certificateOf });
   const background = createBackground(dutiesOf(engine), log);
   if (hasBackground) {
-    keyring.start();
+    keyrings.start();
     events.start();
     mail.start();
     background.start();
@@ -105,6 +116,7 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
     engine,
     events,
     keyring,
+    keyrings,
     authenticate,
     health,
     exchange,
@@ -112,7 +124,7 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
     async stop() {
       await background.stop();
       await settleSessions(engine);
-      await Promise.all([keyring.stop(), events.stop(), mail.stop()]);
+      await Promise.all([keyrings.stop(), events.stop(), mail.stop()]);
       await store.close();
     },
   };
@@ -120,6 +132,24 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
 
 function hotStateOf({ hotState: source, clock, log }: ResolvedOptions, { db }: Engine["store"]): HotState {
   return source === undefined ? durableState(db) : hotState(source.open(), { db, clock, log });
+}
+
+/** With a custody outside this process a transaction may have to wait for it, so it must be able to run again. */
+function repeatable(resolved: ResolvedOptions, store: Engine["store"]): Repeatable & { readonly prepared: Prepared } {
+  const { clock, random, custody } = resolved;
+  const prepared: Prepared = new WeakMap();
+  const plain = { clock, random, newId: createIdSource(clock, random), store };
+  return { ...(custody === undefined ? plain : withOutsideWork(plain, prepared)), prepared };
+}
+
+/**
+ * While a custody does not answer that did answer, no node is better off: taking this one out of service would take
+ * sessions and the key set with it. A key that never opened here is this node's own fault.
+ */
+async function keysHealth(keyring: Keyring): Promise<"ok" | "degraded" | "failing"> {
+  const { status, isOutage } = await keyring.health();
+  if (status === "failed") return isOutage ? "degraded" : "failing";
+  return status;
 }
 
 function routesOf(engine: Engine, health: () => Promise<HealthReport>): readonly Route[] {

@@ -188,6 +188,8 @@ export interface KeyOptions {
   readonly leaseSeconds?: number;
   /** How long signing goes on after that while the custody does not answer. Then 503 `key_unavailable`. 0 to 24 hours. Default 15 minutes. */
   readonly outageSeconds?: number;
+  /** How long one call to the custody may take, waiting for its turn included. 0.05 to 30. Default 2. */
+  readonly custodyTimeoutSeconds?: number;
 }
 /** How the client's address is known, for rate limits. Every host has exactly one right answer. */
 export type ClientIpOptions =

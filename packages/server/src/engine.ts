@@ -21,6 +21,7 @@ export type {
   Db,
   EventLog,
   FirstUse,
+  KeySetFetched,
   LogFields,
   Logger,
   MailMessage,

@@ -23,12 +23,25 @@ export type { LogFields, Logger, MailMessage, MailTransport, RandomSource } from
 export type { EventListener } from "./events/index.js";
 export type { HealthReport } from "./http/index.js";
 export type {
+  CompromiseOptions,
+  CompromiseReport,
   KeyAlgorithm,
+  KeyApi,
   KeyContext,
   KeyCustody,
+  KeyHealth,
+  KeyringHealth,
   KeyPurpose,
+  KeyStatus,
+  KeyStatusReport,
+  KnownVerifier,
   RemoteCustody,
   RemoteKey,
+  RotateKeysOptions,
+  RotateOptions,
+  Rotation,
+  SignDocumentOptions,
+  SignedDocument,
   WrappingCustody,
 } from "./keys/index.js";
 export {
@@ -44,7 +57,6 @@ export type {
   InspectSample,
   SegnoInspection,
 } from "./inspect.js";
-export type { KeyHealth, KeyringHealth } from "./keys/index.js";
 export { silentLogger } from "./runtime.js";
 export type { SegnoSchema } from "./schema.js";
 export { createSegno, type ReadyOptions, type Segno } from "./segno.js";

@@ -57,7 +57,7 @@ describe("inspect", () => {
   it("makes no key; where there are keys, opens each", async () => {
     const looking = engine({ migrations: "check" });
     await looking.schema.apply();
-    expect((await looking.inspect()).keys).toEqual({ status: "failed", keys: [] });
+    expect((await looking.inspect()).keys).toEqual({ status: "failed", isOutage: false, keys: [] });
     const store = await sqlite(file).open();
     expect(await store.db.selectFrom("segno_keys").selectAll().execute()).toEqual([]);
     await store.close();
@@ -120,7 +120,7 @@ describe("an engine without background work", () => {
     const tool = engine({ clock });
     tool.on("*", (event) => heard.push(event.type));
     await tool.ready({ background: false });
-    await tool.api.rotateKeys();
+    await tool.api.keys.rotate({ atOnce: true });
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     expect(heard).toEqual([]);
     await tool.close();

@@ -1,6 +1,6 @@
 import type { ClientIpOptions } from "./config.js";
 import { clientIpOf, cookieNames } from "./http/index.js";
-import { createKeyring, createLocalCustody, type KeyringHealth } from "./keys/index.js";
+import { createKeyrings, createVerifiers, type KeyringHealth, openCustody } from "./keys/index.js";
 import { createEventLog } from "./events/index.js";
 import { configurationError, type ResolvedOptions } from "./resolve-config.js";
 import { createIdSource } from "./runtime.js";
@@ -146,9 +146,14 @@ async function inspectKeys(resolved: ResolvedOptions): Promise<KeyringHealth> {
   try {
     const secrets = createSecrets(config.secrets, random);
     const base = { config, clock, random, newId: createIdSource(clock, random), store, secrets, log };
-    const custody = resolved.custody ?? createLocalCustody(secrets);
-    const keyring = createKeyring({ ...base, events: createEventLog(base), custody, purpose: "access_token" });
-    return await keyring.health({ asksCustody: true });
+    const parts = { ...base, events: createEventLog(base) };
+    const guarded = openCustody(parts, resolved.custody, resolved.hooks);
+    const { accessToken } = createKeyrings({ ...parts, guarded, verifiers: createVerifiers(parts) });
+    try {
+      return await accessToken.health({ asksCustody: true });
+    } finally {
+      await guarded.stop();
+    }
   } finally {
     await store.close();
   }

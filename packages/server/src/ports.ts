@@ -111,11 +111,6 @@ export interface EventLog {
 export interface SignedToken {
   readonly token: string;
   readonly kid: string;
-  /**
-   * What was signed. Its `jti`, `iat` and `exp` may be those of a moment ago: a signature from outside this process is
-   * asked for before the transaction, which then runs again. Events must tell of these, not of what was asked for.
-   */
-  readonly payload: Readonly<Record<string, unknown>>;
 }
 
 /** Where an access token's signature comes from. */
@@ -135,6 +130,18 @@ export interface TokenSigner {
   publicKeys(): Promise<JwkSet>;
   /** The same for our own verifiers: from memory, at most a minute old. */
   readonly keySet: KeySet;
+  /** Notes who fetched the key set, for the rotation that waits for them. Never waits, never fails. */
+  noteFetch(fetched: KeySetFetched): void;
+}
+
+/** A fetch of the key set. */
+export interface KeySetFetched {
+  /** The `Segno-Verifier` header: taken on trust. */
+  readonly name: string | undefined;
+  /** The resolved client address. */
+  readonly address: string;
+  /** False when the request named the ETag of another set: the verifier does not hold this one yet. */
+  readonly holdsCurrent: boolean;
 }
 
 export interface RateRule {

@@ -9,7 +9,7 @@ import type {
 } from "./config.js";
 import type { Logger, MailTransport, RandomSource } from "./engine.js";
 import { isPlainPath, parseIpRange } from "./http/index.js";
-import type { KeyCustody } from "./keys/index.js";
+import { type KeyCustody, leastPublishSeconds } from "./keys/index.js";
 import { type DevelopmentMailbox, developmentMailbox } from "./mail/index.js";
 import { readServices } from "./resolve-services.js";
 import { createConsoleLogger, systemRandom } from "./runtime.js";
@@ -316,6 +316,7 @@ function readDurations(
       publishSeconds: day,
       leaseSeconds: 60 * minute,
       outageSeconds: 15 * minute,
+      custodyTimeoutSeconds: 2,
       ...keys,
     },
   };
@@ -332,8 +333,13 @@ function readDurations(
     faults.push("session.idleSeconds: must not exceed absoluteSeconds");
   if (resolved.tokens.accessTokenSeconds > 3_600)
     faults.push("tokens.accessTokenSeconds: must be 3600 at most; revocation waits for it");
-  if (resolved.keys.publishSeconds < 15 * minute)
-    faults.push("keys.publishSeconds: must be 900 at least, or caches of verifiers miss the next key");
+  if (resolved.keys.publishSeconds < leastPublishSeconds)
+    faults.push(
+      `keys.publishSeconds: must be ${leastPublishSeconds} at least, or caches of verifiers miss the next key`,
+    );
+  const { custodyTimeoutSeconds } = resolved.keys;
+  if (!(custodyTimeoutSeconds >= 0.05 && custodyTimeoutSeconds <= 30))
+    faults.push("keys.custodyTimeoutSeconds: must be between 0.05 and 30");
   if (!(resolved.keys.leaseSeconds >= minute && resolved.keys.leaseSeconds <= day))
     faults.push("keys.leaseSeconds: must be between 60 and 86400");
   if (resolved.keys.outageSeconds > day) faults.push("keys.outageSeconds: must be 86400 at most");

@@ -227,7 +227,7 @@ describe("createSegno", () => {
     expect(await segno.api.getUser(userId)).toMatchObject({ id: userId });
     expect(await segno.api.getUser("nobody")).toBeNull();
     expect(await segno.api.listSessions(userId)).toHaveLength(1);
-    await segno.api.rotateKeys();
+    await segno.api.keys.rotate({ atOnce: true });
     await segno.api.suspendUser(userId);
     expect(segno.authenticate({ headers: { cookie } })).toMatchObject({ status: "invalid" });
     await segno.api.resumeUser(userId);

@@ -3,6 +3,7 @@ import { createSeededRandom, createVirtualClock, type VirtualClock } from "@segn
 import { compose, type Running } from "../src/composition.js";
 import type { SegnoOptions } from "../src/config.js";
 import type { Actor, Engine } from "../src/engine.js";
+import { createKeyApi, type KeyApi, type Rotation } from "../src/keys/index.js";
 import { resolveOptions } from "../src/resolve-config.js";
 import { silentLogger } from "../src/runtime.js";
 import { createSession, type OpenedSession } from "../src/sessions/index.js";
@@ -54,6 +55,16 @@ export function besides(first: Node, source: () => StoreSource): StoreSource {
   const { store } = first.engine;
   if (store.dialect === "postgres") return source();
   return { describe: "shared", open: async () => ({ ...store, close: async () => {} }) };
+}
+
+/** The operator's verbs on a node's keys. */
+export function keyApi(node: Node): KeyApi {
+  return createKeyApi(async () => node);
+}
+
+/** The spare signs, however young it is. */
+export async function rotateNow(node: Node): Promise<Rotation | null> {
+  return await keyApi(node).rotate({ atOnce: true });
 }
 
 let users = 0;

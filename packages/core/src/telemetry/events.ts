@@ -17,6 +17,8 @@ export interface SegnoEventMap {
     /** For `refresh_token_reuse`: which class of reuse it was. */
     readonly reuseClass?: string;
     readonly familyId?: string;
+    /** For `key_compromised`. */
+    readonly kid?: string;
     readonly detail?: string;
   };
   "token.issued": {
@@ -78,15 +80,39 @@ export interface SegnoEventMap {
   "key.created": KeyFacts;
   "key.rotated": KeyFacts & { readonly previousKid?: string };
   "key.retired": KeyFacts;
-  /** Summed up: at most one a minute per key and process. `count`: signatures since the last one. */
-  "key.used": KeyFacts & { readonly purpose: string; readonly count?: number };
+  /** `since`: from when on what it signed is not trusted. What was revoked follows as events of its own. */
+  "key.compromised": KeyFacts & { readonly since: string; readonly sessions: "revoke" | "keep" };
+  /** The custody ended the key for good. */
+  "key.destroyed": KeyFacts;
+  /**
+   * Summed up: at most one a minute per key and process. `count`: signatures since the last one. Where each of them is a
+   * call: how many failed and how long they took, in milliseconds.
+   */
+  "key.used": KeyFacts & {
+    readonly purpose: string;
+    readonly count?: number;
+    readonly failures?: number;
+    readonly meanMs?: number;
+    readonly slowestMs?: number;
+  };
+  /** The custody stopped answering this process. At most one a minute; each has its `key.custody_recovered`. */
+  "key.custody_failed": {
+    readonly custody: string;
+    /** What it did not answer, for example `sign` or `unwrap`. */
+    readonly call: string;
+    readonly fault: "timeout" | "refused";
+    readonly failures: number;
+  };
+  "key.custody_recovered": { readonly custody: string; readonly downSeconds: number; readonly failures: number };
 }
 
 interface KeyFacts {
   readonly kid: string;
   readonly alg: string;
+  /** `local`, or the custody's name and mode, for example `vault:wrapped`. */
   readonly custody?: string;
   readonly state?: string;
+  readonly purpose?: string;
 }
 
 /** Every event name. */
@@ -145,5 +171,9 @@ export const eventSchemaVersions: Readonly<Record<SegnoEventType, number>> = /* 
   "key.created": 1,
   "key.rotated": 1,
   "key.retired": 1,
+  "key.compromised": 1,
+  "key.destroyed": 1,
   "key.used": 1,
+  "key.custody_failed": 1,
+  "key.custody_recovered": 1,
 });

@@ -215,7 +215,11 @@ describe("the event catalogue", () => {
         "key.created",
         "key.rotated",
         "key.retired",
+        "key.compromised",
+        "key.destroyed",
         "key.used",
+        "key.custody_failed",
+        "key.custody_recovered",
       ]
     `);
     expect(Object.values(eventSchemaVersions).every((version) => version >= 1)).toBe(true);

@@ -9,6 +9,7 @@ import {
   type Node,
   openNode,
   sessionCookie,
+  rotateNow,
 } from "../../test/engine-kit.js";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { createEventLog, type RunningEventLog } from "./event-log.js";
@@ -166,7 +167,7 @@ describe.each(testDatabases)("event log: $name", ({ skipped, create }) => {
     const cookie = sessionCookie((await addSession(node.engine, opened.session.user_id)).token);
     await node.handler(jsonRequest("POST", "/api/auth/v1/session/grant", {}, cookie));
     await node.handler(jsonRequest("POST", "/api/auth/v1/sign-out", {}, cookie));
-    await node.keyring.rotateNow();
+    await rotateNow(node);
     const rows = await node.engine.store.db.selectFrom("segno_outbox").select("payload").execute();
     const text = rows.map((row) => row.payload).join("\n");
     for (const secret of [

@@ -1,27 +1,32 @@
 import * as v from "valibot";
 import { defineRoute, type Route } from "./route.js";
 
-/** One named check; false or a throw means not ready. */
-export type HealthCheck = () => Promise<boolean>;
-/** What `GET /health/ready` answers: one line per check. */
+/** One named check; false or a throw means failing. */
+export type HealthCheck = () => Promise<boolean | HealthState>;
+/** `degraded`: it works, and somebody should look at it before it does not. Such a node stays in service. */
+export type HealthState = "ok" | "degraded" | "failing";
+/** What `GET /health/ready` answers: one line per check. Ready when none is failing. */
 export interface HealthReport {
   readonly status: "ready" | "not_ready";
-  readonly checks: Readonly<Record<string, "ok" | "failing">>;
+  readonly checks: Readonly<Record<string, HealthState>>;
 }
 
 export async function checkHealth(checks: Readonly<Record<string, HealthCheck>>): Promise<HealthReport> {
   const results = await Promise.all(
-    Object.entries(checks).map(
-      async ([name, check]) => [name, (await check().catch(() => false)) ? "ok" : "failing"] as const,
-    ),
+    Object.entries(checks).map(async ([name, check]) => [name, stateOf(await check().catch(() => false))] as const),
   );
-  const isReady = results.every(([, result]) => result === "ok");
+  const isReady = results.every(([, result]) => result !== "failing");
   return { status: isReady ? "ready" : "not_ready", checks: Object.fromEntries(results) };
+}
+
+function stateOf(result: boolean | HealthState): HealthState {
+  if (typeof result !== "boolean") return result;
+  return result ? "ok" : "failing";
 }
 
 const report = v.object({
   status: v.picklist(["ready", "not_ready"]),
-  checks: v.record(v.string(), v.picklist(["ok", "failing"])),
+  checks: v.record(v.string(), v.picklist(["ok", "degraded", "failing"])),
 });
 
 /** Liveness asks nothing of the store: a process that waits for its database must not be restarted for it. */

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { isSegnoError } from "@segno/core";
 import { compactVerify, createLocalJWKSet, decodeJwt, type JSONWebKeySet } from "jose";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { addFamily, besides, formRequest, type Node, openNode, origin } from "../../test/engine-kit.js";
+import { addFamily, besides, formRequest, type Node, openNode, origin, keyApi } from "../../test/engine-kit.js";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { createVaultDouble, type VaultDouble } from "../../test/vault-double.js";
 import type { Logger } from "../engine.js";
@@ -158,8 +158,8 @@ describe.each(testDatabases)("custody: $name", ({ skipped, create }) => {
     // neither by itself, nor by a rotation that does not say so
     after.clock.advance({ days: 31 });
     await after.keyring.tick();
-    expect(await codeOf(after.keyring.rotateNow())).toBe("conflict");
-    expect(await after.keyring.rotateNow({ changeCustody: true })).toBe(true);
+    expect(await codeOf(keyApi(after).rotate())).toBe("conflict");
+    expect(await keyApi(after).rotate({ changeCustody: true })).toMatchObject({ wasPublished: false });
     expect(
       (await rowsOf(after))
         .filter((row) => row.state === "signing" || row.state === "published")

@@ -1,3 +1,4 @@
+export type { CompromiseOptions, CompromiseReport } from "./compromise-key.js";
 export type {
   KeyAlgorithm,
   KeyContext,
@@ -7,7 +8,20 @@ export type {
   RemoteKey,
   WrappingCustody,
 } from "./custody.js";
-export { createKeyring, type KeyHealth, type Keyring, type KeyringHealth, type KeyringParts } from "./keyring.js";
-export { createLocalCustody } from "./local-custody.js";
-export { type Prepared, withOutsideWork } from "./outside-first.js";
-export type { RotateOptions } from "./rotate.js";
+export {
+  createKeyApi,
+  type KeyApi,
+  type KeyApiParts,
+  type RotateKeysOptions,
+  type SignDocumentOptions,
+  type SignedDocument,
+} from "./key-api.js";
+export type { Keyring } from "./keyring.js";
+export type { KeyHealth, KeyringHealth } from "./keyring-health.js";
+export { createKeyrings, type Keyrings } from "./keyrings.js";
+export { openCustody } from "./open-custody.js";
+export { type Prepared, type Repeatable, withOutsideWork } from "./outside-first.js";
+export { jwksMaxAgeSeconds, jwksStaleSeconds, leastPublishSeconds } from "./overlap.js";
+export type { RotateOptions, Rotation } from "./rotate.js";
+export type { KeyStatus, KeyStatusReport } from "./status.js";
+export { createVerifiers, type KnownVerifier } from "./verifiers.js";

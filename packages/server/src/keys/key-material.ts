@@ -3,7 +3,7 @@ import { jwkThumbprint, type PublicJwk, SegnoError } from "@segno/core";
 import type { Engine } from "../engine.js";
 import type { Schema } from "../storage/schema.js";
 import { algorithmRow, publicJwkOf, type SigningAlgorithmRow } from "./algorithms.js";
-import type { KeyCustody, KeyPurpose, RemoteCustody } from "./custody.js";
+import type { KeyCustody, KeyPurpose, RemoteCustody, RemoteKey } from "./custody.js";
 
 export type KeyRow = Schema["segno_keys"];
 
@@ -43,7 +43,8 @@ export function isOwn(parts: CustodyParts, row: Pick<KeyRow, "custody">): boolea
   return row.custody === custodyId(parts.custody);
 }
 
-const never = new AbortController().signal;
+/** Calls go through the guard, which makes the signal that counts. */
+export const noSignal: AbortSignal = new AbortController().signal;
 
 /**
  * Makes a key. The kid is its RFC 7638 thumbprint.
@@ -64,7 +65,7 @@ export async function generateKey(
   let kept: string;
   if (custody.mode === "remote" || made.plain === undefined) kept = made.handle;
   else {
-    kept = await custody.wrap(made.plain, { purpose, kid }, never);
+    kept = await custody.wrap(made.plain, { purpose, kid }, noSignal);
     made.plain.fill(0);
   }
   return {
@@ -81,15 +82,25 @@ export async function generateKey(
     verify_only_at: null,
     retired_at: null,
     latest_exp: null,
+    destroyed_at: null,
+    settled_at: null,
   };
 }
 
 /** Gives a key back that was made but is not needed, because another node was first. */
 export async function discardKey(parts: CustodyParts, row: KeyRow): Promise<void> {
-  const { custody, purpose } = parts;
+  const { custody } = parts;
   if (custody.mode !== "remote" || custody.destroy === undefined) return;
+  await custody.destroy(remoteKeyOf(parts, row), noSignal).catch(() => undefined);
+}
+
+/** A row as its custody knows it. */
+export function remoteKeyOf(
+  parts: Pick<CustodyParts, "purpose">,
+  row: Pick<KeyRow, "algorithm" | "private_sealed">,
+): RemoteKey {
   const { alg: algorithm } = requireAlgorithm(row.algorithm);
-  await custody.destroy({ purpose, algorithm, handle: row.private_sealed }, never).catch(() => undefined);
+  return { purpose: parts.purpose, algorithm, handle: row.private_sealed };
 }
 
 interface MadeKey {
@@ -109,7 +120,7 @@ async function generateRemote(
   purpose: KeyPurpose,
   algorithm: SigningAlgorithmRow,
 ): Promise<MadeKey> {
-  const { handle, publicJwk } = await custody.generate({ purpose, algorithm: algorithm.alg }, never);
+  const { handle, publicJwk } = await custody.generate({ purpose, algorithm: algorithm.alg }, noSignal);
   const { kty, crv } = publicJwk;
   const isFitting = algorithm.alg === "ES256" ? kty === "EC" && crv === "P-256" : kty === "OKP" && crv === "Ed25519";
   if (!isFitting || handle === "") throw nonsense("The custody made a key of another kind than it was asked for.");
@@ -139,7 +150,7 @@ export async function openKey(parts: CustodyParts, row: SealedRow): Promise<Open
   const algorithm = requireAlgorithm(row.algorithm);
   const published = JSON.parse(row.public_jwk) as PublicJwk;
   if (custody.mode === "remote") return remoteKey(custody, { row, purpose, algorithm, published });
-  const plain = await custody.unwrap(row.private_sealed, { purpose, kid: row.kid }, never);
+  const plain = await custody.unwrap(row.private_sealed, { purpose, kid: row.kid }, noSignal);
   const privateKey = importPrivate(plain);
   const own = privateKey === undefined ? undefined : publicJwkOf(privateKey);
   if (privateKey === undefined || own?.["x"] !== published.x || own?.["y"] !== published.y)
@@ -167,14 +178,14 @@ function remoteKey(
 ): OpenedRemoteKey {
   const { row, purpose, algorithm } = key;
   const publicKey = publicKeyOf(key.published);
-  const remote = { purpose, algorithm: algorithm.alg, handle: row.private_sealed };
+  const remote = remoteKeyOf({ purpose }, row);
   return {
     mode: "remote",
     kid: row.kid,
     algorithm,
     async sign(signingInput) {
       const input = Buffer.from(signingInput, "latin1");
-      const signature = await custody.sign(input, remote, never);
+      const signature = await custody.sign(input, remote, noSignal);
       // what a vault answers is input like any other: nothing leaves that the public key does not verify
       if (!(signature instanceof Uint8Array) || !algorithm.verify(input, signature, publicKey))
         throw nonsense("The custody's answer is not a signature by this key.");
@@ -194,7 +205,7 @@ export async function rewrapKey(
 ): Promise<string | undefined> {
   const { custody, purpose } = parts;
   if (custody.mode === "remote" || custody.rewrap === undefined || !isOwn(parts, row)) return undefined;
-  return await custody.rewrap(row.private_sealed, { purpose, kid: row.kid }, never);
+  return await custody.rewrap(row.private_sealed, { purpose, kid: row.kid }, noSignal);
 }
 
 function requireAlgorithm(alg: string): SigningAlgorithmRow {

@@ -1,49 +1,34 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { createLocalKeySet, type JwkSet, type KeySet, type PublicJwk, SegnoError } from "@segno/core";
-import type { Db, SignedToken, TokenSigner } from "../engine.js";
-import { custodyId, type KeyRow, type OpenedKey, openKey, rewrapKey } from "./key-material.js";
+import { createLocalKeySet, isSegnoError, type JwkSet, type KeySet, type PublicJwk, SegnoError } from "@segno/core";
+import type { Db, TokenSigner } from "../engine.js";
+import type { GuardedCustody } from "./guard-custody.js";
+import { custodyId, type KeyRow, type OpenedKey, rewrapKey } from "./key-material.js";
+import { type KeyringHealth, keyringHealth } from "./keyring-health.js";
+import { createKeyUses } from "./key-uses.js";
 import { createOpenKeys } from "./open-keys.js";
 import { OutsideFirst, type Prepared } from "./outside-first.js";
-import {
-  announce,
-  ensureKeys,
-  facts,
-  type KeyParts,
-  type RotateOptions,
-  retireExpired,
-  rotateAtOnce,
-  rotateWhenDue,
-  withdrawCompromised,
-} from "./rotate.js";
+import { destroyEnded, retireExpired } from "./retire.js";
+import { ensureKeys, type KeyParts, rotateWhenDue } from "./rotate.js";
+import { createSignToken } from "./sign-token.js";
 import { listLiveKeys, recordLatestExp, replaceSealed } from "./store.js";
+import { sweepUses } from "./uses-store.js";
+import type { Verifiers } from "./verifiers.js";
 
-export type KeyringParts = Omit<KeyParts, "open"> & {
+export type KeyringParts = Omit<KeyParts, "open" | "custody"> & {
+  readonly guarded: GuardedCustody;
+  readonly verifiers: Verifiers;
   /** What transactions that run again were prepared with. Needed for a custody outside this process only. */
   readonly prepared?: Prepared;
 };
 
-export interface KeyHealth {
-  readonly kid: string;
-  readonly state: KeyRow["state"];
-  readonly custody: string;
-  /** Whether the private half opens and fits. A key that only verifies needs none. */
-  readonly opens: boolean;
-}
-
-export interface KeyringHealth {
-  /** `failed`: nothing can be signed. `degraded`: the spare does not open or is missing, or the custody does not answer. */
-  readonly status: "ok" | "degraded" | "failed";
-  readonly keys: readonly KeyHealth[];
-}
-
 /** The keys of one purpose and their life: published, signing, verify_only, retired (or compromised). */
 export interface Keyring extends TokenSigner {
+  /** What verbs that change keys need. */
+  readonly parts: KeyParts;
   /** Makes the first keys when there are none, and opens the signing key. Call before the first `sign`. */
   ready(): Promise<void>;
-  /** The spare signs now, and a new spare is published. @returns whether this node did it */
-  rotateNow(options?: RotateOptions): Promise<boolean>;
-  /** Takes a key out of the key set at once: tokens it signed are refused here at once, elsewhere with the next fetch. */
-  compromise(kid: string): Promise<boolean>;
+  /** Looks the keys up again, after they were changed here. */
+  reload(): Promise<void>;
   /** Rotates and retires what is due, wraps keys again under the newest wrapping key. Runs every minute once started. */
   tick(): Promise<void>;
   /** Whether keys can sign. Opens every live key where the custody is in this process, or where it is to be asked. */
@@ -61,6 +46,8 @@ const recordAheadMs = 600_000;
 const unknownKidCooldownMs = 5_000;
 /** A vault is asked for newer wrapping keys this often. The local custody each time: it costs nothing. */
 const rewrapEveryMs = 3_600_000;
+/** How long figures of use are kept. */
+const keepUsesMs = 7 * 86_400_000;
 
 interface Loaded {
   readonly signing: KeyRow | undefined;
@@ -71,20 +58,25 @@ interface Loaded {
 
 /** Makes the keyring of one purpose. Nothing touches the store before `ready` or the first use. */
 export function createKeyring(given: KeyringParts): Keyring {
-  const { clock, store, log, custody, purpose } = given;
+  const { clock, store, log, purpose, guarded } = given;
+  const { custody } = guarded;
   const isInProcess = custody.name === "local";
   const ownId = custodyId(custody);
   const isOwn = (row: KeyRow): boolean => row.custody === ownId;
   const outside = AsyncLocalStorage.snapshot();
-  const headers = new Map<string, string>();
   const onRecord = new Map<string, number>();
-  const uses = new Map<string, { alg: string; count: number }>();
   const inBackground = new Map<string, Promise<void>>();
-  const openKeys = createOpenKeys(given, background);
-  const parts: KeyParts = { ...given, open: async (row) => openKeys.get(row) ?? (await openKeys.open(row)) };
+  const openKeys = createOpenKeys({ ...given, custody }, background);
+  const parts: KeyParts = {
+    ...given,
+    custody,
+    open: async (row) => openKeys.get(row) ?? (await openKeys.open(row)),
+  };
+  const uses = createKeyUses({ ...given, custodyId: ownId, takeSignFigures: guarded.takeSignFigures });
   let loaded: Loaded | undefined;
   let rewrappedAtMs: number | undefined;
   let foreignKid: string | undefined;
+  let hasOpened = false;
   let timer: NodeJS.Timeout | undefined;
 
   async function load(db: Db): Promise<Loaded> {
@@ -97,7 +89,7 @@ export function createKeyring(given: KeyringParts): Keyring {
     warnOfForeign(signing);
     openKeys.keepOnly(mine);
     // the spare too: when it is promoted elsewhere, it must be open here although the custody may not answer then
-    const closed = mine.filter((row) => row.state === "published" && openKeys.get(row) === undefined);
+    const closed = mine.filter((row) => openKeys.get(row) === undefined);
     if (!isInProcess) for (const row of closed) background(`open ${row.kid}`, () => openKeys.open(row));
     loaded = {
       signing,
@@ -193,36 +185,6 @@ export function createKeyring(given: KeyringParts): Keyring {
     throw new SegnoError("key_unavailable", "No key can sign: see the keyring's health.");
   }
 
-  function signingInput(header: Readonly<Record<string, string>>, payload: object, key: OpenedKey): string {
-    const name = `${key.kid} ${header["typ"] ?? ""}`;
-    let head = headers.get(name);
-    if (head === undefined) {
-      head = Buffer.from(JSON.stringify({ ...header, alg: key.algorithm.alg, kid: key.kid })).toString("base64url");
-      if (headers.size >= 100) headers.clear();
-      if (Object.keys(header).every((member) => member === "typ")) headers.set(name, head);
-    }
-    return `${head}.${Buffer.from(JSON.stringify(payload)).toString("base64url")}`;
-  }
-
-  function count(key: OpenedKey): void {
-    const use = uses.get(key.kid);
-    if (use === undefined) uses.set(key.kid, { alg: key.algorithm.alg, count: 1 });
-    else use.count += 1;
-  }
-
-  async function reportUses(): Promise<void> {
-    const report = [...uses];
-    if (report.length === 0) return;
-    uses.clear();
-    await store.transaction(async (trx) => {
-      for (const [kid, use] of report) {
-        const used = facts({ kid, algorithm: use.alg, state: "signing", custody: ownId });
-        await announce(parts, trx, "key.used", { ...used, purpose, count: use.count });
-      }
-    });
-    parts.events.nudge();
-  }
-
   async function rewrap(): Promise<void> {
     const sinceMs = clock.nowMs() - (rewrappedAtMs ?? Number.NEGATIVE_INFINITY);
     if (!isInProcess && sinceMs >= 0 && sinceMs < rewrapEveryMs) return;
@@ -240,21 +202,18 @@ export function createKeyring(given: KeyringParts): Keyring {
   /** Each duty by itself: a vault that does not answer holds up nothing that does not need it. */
   async function tick(): Promise<void> {
     const duties = [
-      reportUses,
+      uses.report,
+      given.verifiers.flush,
       rewrap,
       () => ensureKeys(parts),
       () => rotateWhenDue(parts),
       () => retireExpired(parts),
+      () => destroyEnded(parts),
+      () => sweepUses(store.db, clock.nowMs() - keepUsesMs),
       () => load(store.db),
     ];
     const faults: unknown[] = [];
-    for (const duty of duties) {
-      try {
-        await duty();
-      } catch (error) {
-        faults.push(error);
-      }
-    }
+    for (const duty of duties) await duty().catch((error: unknown) => faults.push(error));
     parts.events.nudge();
     if (faults.length > 0) throw faults[0];
   }
@@ -268,50 +227,19 @@ export function createKeyring(given: KeyringParts): Keyring {
     },
   };
 
-  type Payload = Readonly<Record<string, unknown>>;
-
-  async function sign(header: Readonly<Record<string, string>>, payload: Payload, trx?: Db): Promise<SignedToken> {
-    const exp = payload["exp"];
-    if (typeof exp !== "number") throw new TypeError("A signed token needs exp.");
-    const key = await usableKey(exp * 1000, trx);
-    const ready = trx === undefined || key.mode === "wrapped" ? undefined : take(trx, key.kid, payload);
-    if (ready !== undefined) return ready;
-    const input = signingInput(header, payload, key);
-    if (key.mode === "wrapped") {
-      const token = `${input}.${key.algorithm.sign(input, key.privateKey)}`;
-      count(key);
-      return { token, kid: key.kid, payload };
-    }
-    const ask = async (): Promise<SignedToken> => {
-      const token = `${input}.${await key.sign(input)}`;
-      count(key);
-      return { token, kid: key.kid, payload };
-    };
-    if (trx === undefined) return await ask();
-    throw new OutsideFirst(ask);
-  }
-
-  /** The token that was signed for this transaction before it ran again: the same claims, apart from id and times. */
-  function take(trx: Db, kid: string, payload: Payload): SignedToken | undefined {
-    const list = given.prepared?.get(trx);
-    const at = list?.findIndex((item) => isSigned(item) && item.kid === kid && fits(item.payload, payload)) ?? -1;
-    const [found] = at < 0 ? [] : (list?.splice(at, 1) ?? []);
-    return isSigned(found) ? found : undefined;
-  }
-
   return {
-    sign,
+    parts,
+    sign: createSignToken({ usableKey, uses, prepared: given.prepared }),
     publicKeys: async () => (await current(store.db)).jwks,
     keySet,
+    noteFetch: (sight) => given.verifiers.note(sight, loaded?.atMs ?? 0),
     async ready() {
       // a vault that is down must not keep a node from verifying; what needs it is tried again every minute
       for (const step of [() => ensureKeys(parts), rewrap]) {
-        try {
-          await step();
-        } catch (error) {
-          if (!(error instanceof SegnoError && error.code === "key_unavailable")) throw error;
-          log.error("Keys cannot be made or opened now: the custody does not answer.", { custody: ownId });
-        }
+        await step().catch((error: unknown) => {
+          if (!isSegnoError(error, "key_unavailable")) throw error;
+          log.error("Keys cannot be made now: the custody does not answer.", { custody: ownId });
+        });
       }
       const { signing } = await load(store.db);
       if (signing === undefined || !isOwn(signing)) return;
@@ -324,25 +252,18 @@ export function createKeyring(given: KeyringParts): Keyring {
         );
       });
     },
-    async rotateNow(options = {}) {
-      const isDone = await rotateAtOnce(parts, options);
-      await load(store.db);
-      parts.events.nudge();
-      return isDone;
-    },
-    async compromise(kid) {
-      const isDone = await withdrawCompromised(parts, kid);
-      await load(store.db);
-      parts.events.nudge();
-      return isDone;
-    },
+    reload: async () => void (await load(store.db)),
     tick,
     async health({ asksCustody = isInProcess } = {}) {
       const rows = await listLiveKeys(store.db, purpose);
-      const keys = await Promise.all(rows.map((row) => healthOf(row, asksCustody)));
-      const opens = (state: KeyRow["state"]): boolean => keys.some((key) => key.state === state && key.opens);
-      if (!opens("signing")) return { status: "failed", keys };
-      return { status: opens("published") && !openKeys.isOverdue() ? "ok" : "degraded", keys };
+      const isOpen = (row: KeyRow) => isOwn(row) && openKeys.get(row) !== undefined;
+      const found = await keyringHealth({ custody, purpose }, rows, asksCustody ? undefined : isOpen);
+      const isFailing = guarded.isFailing() || openKeys.isOverdue();
+      // where each signature is a call, an open key is worth nothing while calls fail
+      const cannotSign = found.status === "failed" || (custody.mode === "remote" && guarded.isFailing());
+      hasOpened ||= !cannotSign;
+      if (cannotSign) return { ...found, status: "failed", isOutage: hasOpened && guarded.isFailing() };
+      return isFailing ? { ...found, status: "degraded" } : found;
     },
     start() {
       timer ??= setInterval(() => background("tick", tick), refreshAfterMs).unref();
@@ -351,34 +272,7 @@ export function createKeyring(given: KeyringParts): Keyring {
       clearInterval(timer);
       timer = undefined;
       await Promise.all(inBackground.values());
-      await reportUses().catch(() => undefined);
-      await custody.close?.().catch(() => undefined);
+      await uses.report().catch(() => undefined);
     },
   };
-
-  /** A vault is not asked for each look at our health: what it opened last is what counts. */
-  async function healthOf(row: KeyRow, asksCustody: boolean): Promise<KeyHealth> {
-    const { kid, state } = row;
-    const isOpen = isOwn(row) && (asksCustody ? await opensNow(row) : openKeys.get(row) !== undefined);
-    return { kid, state, custody: row.custody, opens: isOpen };
-  }
-
-  function opensNow(row: KeyRow): Promise<boolean> {
-    return openKey(parts, row).then(
-      () => true,
-      () => false,
-    );
-  }
-}
-
-function isSigned(item: unknown): item is SignedToken {
-  return typeof item === "object" && item !== null && "token" in item && "payload" in item;
-}
-
-const volatile = new Set(["jti", "iat", "exp"]);
-
-/** Whether a token signed a moment ago says what would be said now. It may end sooner, never later. */
-function fits(before: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>): boolean {
-  const plain = (payload: object) => JSON.stringify(Object.entries(payload).filter(([name]) => !volatile.has(name)));
-  return Number(before["exp"]) <= Number(now["exp"]) && plain(before) === plain(now);
 }

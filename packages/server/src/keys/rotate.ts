@@ -1,5 +1,6 @@
-import { SegnoError, type SegnoEventData } from "@segno/core";
-import type { Actor, Db, Engine } from "../engine.js";
+import { SegnoError } from "@segno/core";
+import type { Db, Engine } from "../engine.js";
+import { announce, facts } from "./announce.js";
 import {
   custodyId,
   type CustodyParts,
@@ -9,7 +10,9 @@ import {
   type KeyRow,
   type OpenedKey,
 } from "./key-material.js";
-import { demoteKey, insertKey, listLiveKeys, promoteKey, retireKeys, withdrawKey } from "./store.js";
+import { leastPublishSeconds, verifierPatienceSeconds } from "./overlap.js";
+import { demoteKey, insertKey, listLiveKeys, promoteKey, withdrawKey } from "./store.js";
+import { listVerifiers } from "./verifiers.js";
 
 export type KeyParts = Pick<Engine, "config" | "clock" | "random" | "store" | "log" | "events"> &
   CustodyParts & {
@@ -17,19 +20,21 @@ export type KeyParts = Pick<Engine, "config" | "clock" | "random" | "store" | "l
     readonly open: (row: KeyRow) => Promise<OpenedKey>;
   };
 
-export interface RotateOptions {
-  /** Move to the configured custody, although the signing key lies in another one. */
-  readonly changeCustody?: boolean;
+/** A rotation that took place. */
+export interface Rotation {
+  /** The key that signs now. */
+  readonly kid: string;
+  readonly previousKid: string;
+  /** False when the spare did not open, so that a fresh key signs: verifiers fetch it when they meet its first token. */
+  readonly wasPublished: boolean;
 }
 
-/** Key events name no request: the machinery did it. */
-const actor: Actor = { requestId: "keys" };
-
-/**
- * How long after its last token expired a key stays published: the widest clock tolerance of our verifiers (60 s) and
- * the minute another node may still sign with a key it has not seen rotated.
- */
-export const retireToleranceMs = 120_000;
+export interface RotateOptions {
+  /** Move to the configured custody, although the signing key lies in another one. Default false. */
+  readonly changeCustody?: boolean;
+  /** Do not wait until every cache must know the spare. Default false. */
+  readonly atOnce?: boolean;
+}
 
 /**
  * Sees to it that one key signs and one spare is published. On an empty table the first key signs at once, without
@@ -88,24 +93,40 @@ export async function rotateWhenDue(parts: KeyParts): Promise<boolean> {
   if (signing?.signing_at === undefined || signing.signing_at === null || spare === undefined) return false;
   if (nowMs < signing.signing_at + keys.signingSeconds * 1000) return false;
   const publishedBeforeMs = nowMs - keys.publishSeconds * 1000;
+  if (nowMs < (await maySignAtMs(parts, spare))) return false;
   // a node configured otherwise rotates nothing: it could not sign with what it promotes
-  if (spare.published_at > publishedBeforeMs || !isOwn(parts, signing) || !(await opens(parts, spare))) return false;
+  if (!isOwn(parts, signing) || !(await opens(parts, spare))) return false;
   return await swap(parts, { signing, spare, publishedBeforeMs });
 }
 
 /**
- * Rotation at once, for an operator: the spare signs however long it has been published, and a new spare is made.
+ * When a spare may sign: published for `keys.publishSeconds`, and fetched by every verifier that was seen lately. One that
+ * stays away is waited for a day longer.
+ */
+export async function maySignAtMs(parts: KeyParts, spare: KeyRow): Promise<number> {
+  const atMs = spare.published_at + parts.config.keys.publishSeconds * 1000;
+  if (parts.purpose !== "access_token") return atMs;
+  const known = await listVerifiers(parts.store.db, parts.clock.nowMs());
+  const isBehind = known.some((verifier) => verifier.holdsAtMs < spare.published_at);
+  return isBehind ? atMs + verifierPatienceSeconds * 1000 : atMs;
+}
+
+/**
+ * Rotation by an operator: the spare signs, and a new spare is made. Refused while caches may not know the spare, unless
+ * `atOnce` says that this does not matter.
  * The old key stays in the key set until its last token has expired. A spare that does not open any more (its secret
  * is gone) is withdrawn and a new key signs unpublished; verifiers then fetch the key set on the unknown kid.
- * @throws SegnoError `conflict` when the signing key lies in another custody and that was not asked for;
+ * @returns what changed; undefined when another node was first
+ * @throws SegnoError `conflict` when the signing key lies in another custody, or the spare is too young, and that was not
+ * asked for (`detail` says what and how long);
  * `key_unavailable` when the custody makes or opens no key now
  */
-export async function rotateAtOnce(parts: KeyParts, options: RotateOptions = {}): Promise<boolean> {
+export async function rotateKey(parts: KeyParts, options: RotateOptions = {}): Promise<Rotation | undefined> {
   await ensureKeys(parts);
   const rows = await listLiveKeys(parts.store.db, parts.purpose);
   const signing = rows.find((row) => row.state === "signing");
   const spare = rows.find((row) => row.state === "published");
-  if (signing === undefined || spare === undefined) return false;
+  if (signing === undefined || spare === undefined) return undefined;
   if (!isOwn(parts, signing) && options.changeCustody !== true) {
     throw new SegnoError(
       "conflict",
@@ -115,43 +136,33 @@ export async function rotateAtOnce(parts: KeyParts, options: RotateOptions = {})
       },
     );
   }
-  const publishedBeforeMs = Number.MAX_SAFE_INTEGER;
-  if (await opens(parts, spare)) return await swap(parts, { signing, spare, publishedBeforeMs });
+  if (await opens(parts, spare)) {
+    if (options.atOnce !== true && options.changeCustody !== true) refuseYoung(parts, spare);
+    const isDone = await swap(parts, { signing, spare, publishedBeforeMs: Number.MAX_SAFE_INTEGER });
+    return isDone ? { kid: spare.kid, previousKid: signing.kid, wasPublished: true } : undefined;
+  }
   const isWithdrawn = await parts.store.transaction(async (trx) => {
     const withdrawn = await withdrawKey(trx, { kid: spare.kid, nowMs: parts.clock.nowMs(), state: "retired" });
     if (withdrawn !== undefined) await announce(parts, trx, "key.retired", facts(withdrawn));
     return withdrawn !== undefined;
   });
   const fresh = isWithdrawn ? await addKey(parts, { isSigning: false }) : undefined;
-  return fresh !== undefined && (await swap(parts, { signing, spare: fresh, publishedBeforeMs }));
+  if (fresh === undefined) return undefined;
+  const isDone = await swap(parts, { signing, spare: fresh, publishedBeforeMs: Number.MAX_SAFE_INTEGER });
+  return isDone ? { kid: fresh.kid, previousKid: signing.kid, wasPublished: false } : undefined;
 }
 
-/** Takes a key out of use and out of the key set. When it was signing, the spare signs in the same transaction. */
-export async function withdrawCompromised(parts: KeyParts, kid: string): Promise<boolean> {
-  const isWithdrawn = await parts.store.transaction(async (trx) => {
-    const row = await withdrawKey(trx, { kid, nowMs: parts.clock.nowMs(), state: "compromised" });
-    if (row === undefined) return false;
-    await announce(parts, trx, "key.retired", facts(row));
-    const spare = (await listLiveKeys(trx, parts.purpose)).find((each) => each.state === "published");
-    const isWanted = row.signing_at !== null && row.verify_only_at === null;
-    if (isWanted && spare !== undefined && isOwn(parts, spare))
-      await promote(parts, trx, { spare, publishedBeforeMs: Number.MAX_SAFE_INTEGER, previousKid: kid });
-    return true;
-  });
-  if (isWithdrawn) await ensureKeys(parts);
-  return isWithdrawn;
-}
-
-/** Retires every key whose last token has expired. */
-export async function retireExpired(parts: KeyParts): Promise<void> {
-  const nowMs = parts.clock.nowMs();
-  const rows = await listLiveKeys(parts.store.db, parts.purpose);
-  const before = nowMs - retireToleranceMs;
-  if (!rows.some((row) => row.state === "verify_only" && (row.latest_exp ?? 0) <= before)) return;
-  await parts.store.transaction(async (trx) => {
-    const retired = await retireKeys(trx, { purpose: parts.purpose, nowMs, expiredBeforeMs: before });
-    for (const row of retired) await announce(parts, trx, "key.retired", facts(row));
-  });
+function refuseYoung(parts: KeyParts, spare: KeyRow): void {
+  const leftMs = spare.published_at + leastPublishSeconds * 1000 - parts.clock.nowMs();
+  if (leftMs <= 0) return;
+  const secondsLeft = Math.ceil(leftMs / 1000);
+  throw new SegnoError(
+    "conflict",
+    `The spare key may sign in ${secondsLeft} s: caches may hold a key set without it.`,
+    {
+      detail: { kid: spare.kid, secondsLeft },
+    },
+  );
 }
 
 interface Swap {
@@ -186,7 +197,7 @@ async function unlessLost<Result>(work: Promise<Result>): Promise<Result | undef
   }
 }
 
-async function promote(
+export async function promote(
   parts: KeyParts,
   trx: Db,
   input: { readonly spare: KeyRow; readonly publishedBeforeMs: number; readonly previousKid?: string },
@@ -208,22 +219,4 @@ async function opens(parts: KeyParts, row: KeyRow): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-export function facts(row: Pick<KeyRow, "kid" | "algorithm" | "state" | "custody">): {
-  kid: string;
-  alg: string;
-  custody: string;
-  state: string;
-} {
-  return { kid: row.kid, alg: row.algorithm, custody: row.custody, state: row.state };
-}
-
-export async function announce<Type extends "key.created" | "key.rotated" | "key.retired" | "key.used">(
-  parts: Pick<KeyParts, "events">,
-  trx: Db,
-  type: Type,
-  data: SegnoEventData<Type>,
-): Promise<void> {
-  await parts.events.append(trx, type, actor, data);
 }

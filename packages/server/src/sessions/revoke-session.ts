@@ -45,6 +45,48 @@ export async function revokeSessionsOfUser(
   return revoked.length;
 }
 
+/** A stretch of time, and where to go on. */
+export interface UsedBetween {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** Only sessions whose id comes after this one. */
+  readonly afterId: string;
+  readonly limit: number;
+  readonly reason: string;
+}
+
+/** A use is written down at most this late. */
+const usedSlackMs = 60_000;
+
+/**
+ * Ends sessions, whoever's they are, that were begun before `untilMs` and used after `fromMs`, in the order of their ids.
+ * A use is on record as the latest one only: a session used later still counts as used in between.
+ * @returns the sessions that ended; none when no further one is there
+ */
+export async function revokeSessionsUsed(
+  engine: Engine,
+  trx: Db,
+  input: UsedBetween,
+  actor: Actor,
+): Promise<readonly { readonly sessionId: string; readonly userId: string }[]> {
+  const nowMs = engine.clock.nowMs();
+  const rows = await trx
+    .selectFrom("segno_sessions")
+    .select(["id", "user_id"])
+    .where("id", ">", input.afterId)
+    .where("created_at", "<=", input.untilMs)
+    .where("last_seen_at", ">=", input.fromMs - usedSlackMs)
+    .where("revoked_at", "is", null)
+    .where("idle_expires_at", ">", nowMs)
+    .where("absolute_expires_at", ">", nowMs)
+    .orderBy("id")
+    .limit(input.limit)
+    .execute();
+  for (const { id, user_id: userId } of rows)
+    await revokeSession(engine, trx, { sessionId: id, userId, reason: input.reason }, actor);
+  return rows.map(({ id, user_id: userId }) => ({ sessionId: id, userId }));
+}
+
 async function announce(
   engine: Engine,
   trx: Db,

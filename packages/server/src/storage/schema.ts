@@ -137,7 +137,7 @@ export interface Schema {
     algorithm: string;
     /** Where the private half is: `local`, or the custody's name and mode, as in `vault:remote`. */
     custody: string;
-    state: "published" | "signing" | "verify_only" | "retired" | "compromised";
+    state: "published" | "signing" | "verify_only" | "retired" | "destroyed" | "compromised";
     /** JSON. */
     public_jwk: string;
     /** The private half wrapped by its custody (PKCS #8), or the custody's name of it. Empty once erased. */
@@ -149,6 +149,21 @@ export interface Schema {
     retired_at: number | null;
     /** Latest `exp` signed under this kid. */
     latest_exp: number | null;
+    /** When its custody ended it for good. */
+    destroyed_at: number | null;
+    /** When everything that its compromise had to end was over. */
+    settled_at: number | null;
+  };
+  /** How much each key signed, summed up by spans of time. */
+  readonly segno_key_uses: { kid: string; since: number; count: number; latest_exp: number };
+  /** Who fetches the key set. */
+  readonly segno_verifiers: {
+    /** A name, or the digest of an address. */
+    id: string;
+    name: string | null;
+    seen_at: number;
+    /** The newest moment of which it is known to hold the key set. */
+    holds_at: number;
   };
   readonly segno_outbox: {
     id: string;

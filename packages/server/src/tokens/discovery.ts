@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ResolvedConfig } from "../config.js";
 import { isHeld } from "../http/index.js";
+import { jwksMaxAgeSeconds, jwksStaleSeconds } from "../keys/index.js";
 import type { Reply } from "../http/route.js";
 import type { Incoming } from "../http/incoming.js";
 
@@ -42,6 +43,9 @@ const clientMethods = [
 /** What a client may be registered for; without a word about it, all but RS256. */
 const assertionAlgorithms = ["ES256", "ES384", "EdDSA", "Ed25519", "PS256", "RS256"];
 
+/** A key begins to sign only after every cache that honours this has asked again. */
+const cacheControl = `public, max-age=${jwksMaxAgeSeconds}, stale-while-revalidate=${jwksStaleSeconds}`;
+
 const bodies = new WeakMap<object, { readonly etag: string }>();
 
 /** A public document that may be cached, with its strong ETag; 304 to a caller that has it. */
@@ -51,6 +55,6 @@ export function publicDocument(document: object, request: Incoming): Reply {
     known = { etag: `"${createHash("sha256").update(JSON.stringify(document)).digest("base64url")}"` };
     bodies.set(document, known);
   }
-  const headers = { etag: known.etag, "cache-control": "public, max-age=300, stale-while-revalidate=300" };
+  const headers = { etag: known.etag, "cache-control": cacheControl };
   return isHeld(request, known.etag) ? { status: 304, headers } : { json: document, headers };
 }

@@ -130,9 +130,8 @@ async function sign(
   trx: Db,
   claims: AccessTokenClaims | ServiceTokenClaims,
 ): Promise<MintedAccessToken> {
-  const { token, kid, payload } = await engine.signer.sign({ typ: "at+jwt" }, { ...claims }, trx);
-  const signed = { ...claims, jti: String(payload["jti"]), iat: Number(payload["iat"]), exp: Number(payload["exp"]) };
-  return { token, kid, claims: signed, expiresInSeconds: signed.exp - claims.iat };
+  const { token, kid } = await engine.signer.sign({ typ: "at+jwt" }, { ...claims }, trx);
+  return { token, kid, claims, expiresInSeconds: claims.exp - claims.iat };
 }
 
 /**

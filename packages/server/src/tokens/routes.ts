@@ -84,7 +84,14 @@ function publicDocuments(engine: Engine): Route[] {
       operationId: "getKeySet",
       summary: "The public keys of access tokens (RFC 7517), the next one included.",
       answers,
-      handle: async ({ request }) => publicDocument(await engine.signer.publicKeys(), request),
+      handle: async ({ request, clientIp }) => {
+        const reply = publicDocument(await engine.signer.publicKeys(), request);
+        const name = request.headers.get("segno-verifier") ?? undefined;
+        // who names another set does not hold this one before asking again
+        const holdsCurrent = reply.status === 304 || request.headers.get("if-none-match") === null;
+        engine.signer.noteFetch({ name, address: clientIp, holdsCurrent });
+        return reply;
+      },
     }),
     defineRoute({
       ...common,

@@ -86,13 +86,20 @@ const tables = [
 
   `create table segno_keys (
     kid text primary key, purpose text not null, algorithm text not null, custody text not null, state text not null,
-    public_jwk text not null, private_sealed text not null, created_at {time} not null, published_at {time} not null, signing_at {time},
-    verify_only_at {time}, retired_at {time}, latest_exp {time}
+    public_jwk text not null, private_sealed text not null, created_at {time} not null, published_at {time} not null,
+    signing_at {time}, verify_only_at {time}, retired_at {time}, latest_exp {time}, destroyed_at {time}, settled_at {time}
   ) {end}`,
   `create index segno_keys_state on segno_keys (purpose, state)`,
   // at most one key signs and at most one is the spare: of N nodes that rotate or start at once, one gets its way
   `create unique index segno_keys_signing on segno_keys (purpose) where state = 'signing'`,
   `create unique index segno_keys_spare on segno_keys (purpose) where state = 'published'`,
+
+  `create table segno_key_uses (
+    kid text not null, since {time} not null, count {real} not null,
+    latest_exp {time} not null, primary key (kid, since)
+  ) {end}`,
+  `create table segno_verifiers (id text primary key, name text, seen_at {time} not null, holds_at {time} not null) {end}`,
+  `create index segno_verifiers_seen on segno_verifiers (seen_at)`,
 
   `create table segno_outbox (
     id text {outbox_id}, type text not null, subject text, payload text not null, created_at {time} not null,

@@ -1,0 +1,66 @@
+import type { Db, SignedToken } from "../engine.js";
+import type { KeyUses } from "./key-uses.js";
+import type { OpenedKey } from "./key-material.js";
+import { OutsideFirst, type Prepared } from "./outside-first.js";
+
+type Header = Readonly<Record<string, string>>;
+type Payload = Readonly<Record<string, unknown>>;
+
+/** Makes the compact JWS. */
+export type SignToken = (header: Header, payload: Payload, trx?: Db) => Promise<SignedToken>;
+
+interface SignTokenParts {
+  /** The key that signs now, its latest `exp` on record. */
+  readonly usableKey: (expMs: number, trx: Db | undefined) => Promise<OpenedKey>;
+  readonly uses: KeyUses;
+  /** What transactions that run again were prepared with. */
+  readonly prepared: Prepared | undefined;
+}
+
+export function createSignToken({ usableKey, uses, prepared }: SignTokenParts): SignToken {
+  const headers = new Map<string, string>();
+
+  function signingInput(header: Header, payload: Payload, key: OpenedKey): string {
+    const name = `${key.kid} ${header["typ"] ?? ""}`;
+    let head = headers.get(name);
+    if (head === undefined) {
+      head = Buffer.from(JSON.stringify({ ...header, alg: key.algorithm.alg, kid: key.kid })).toString("base64url");
+      if (headers.size >= 100) headers.clear();
+      if (Object.keys(header).every((member) => member === "typ")) headers.set(name, head);
+    }
+    return `${head}.${Buffer.from(JSON.stringify(payload)).toString("base64url")}`;
+  }
+
+  /** The token that was signed for this transaction before it ran again. */
+  function take(trx: Db, input: string): SignedToken | undefined {
+    const list = prepared?.get(trx) ?? [];
+    const at = list.findIndex((item) => isSigned(item) && item.token.startsWith(`${input}.`));
+    const found: unknown = at < 0 ? undefined : list.splice(at, 1)[0];
+    return isSigned(found) ? found : undefined;
+  }
+
+  return async (header, payload, trx) => {
+    const exp = payload["exp"];
+    if (typeof exp !== "number") throw new TypeError("A signed token needs exp.");
+    const key = await usableKey(exp * 1000, trx);
+    const input = signingInput(header, payload, key);
+    if (key.mode === "wrapped") {
+      const token = `${input}.${key.algorithm.sign(input, key.privateKey)}`;
+      uses.count(key.kid, key.algorithm.alg, exp * 1000);
+      return { token, kid: key.kid };
+    }
+    const ready = trx === undefined ? undefined : take(trx, input);
+    if (ready !== undefined) return ready;
+    const ask = async (): Promise<SignedToken> => {
+      const token = `${input}.${await key.sign(input)}`;
+      uses.count(key.kid, key.algorithm.alg, exp * 1000);
+      return { token, kid: key.kid };
+    };
+    if (trx === undefined) return await ask();
+    throw new OutsideFirst(ask);
+  };
+}
+
+function isSigned(item: unknown): item is SignedToken {
+  return typeof item === "object" && item !== null && "token" in item && typeof item.token === "string";
+}
