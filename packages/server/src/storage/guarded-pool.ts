@@ -63,13 +63,13 @@ interface Outcomes {
   readonly silent: () => void;
 }
 
-const heard = new WeakSet<PgClient>();
+const heard = new WeakSet<object>();
 
-/** A connection that breaks during a statement fails that statement. It must not end the process as well. */
-export function hearErrors(client: PgClient): PgClient {
-  if (!heard.has(client)) client.on?.("error", () => {});
-  heard.add(client);
-  return client;
+/** A connection that breaks fails the statement it is at, and is replaced. It must not end the process as well. */
+export function hearErrors<Source extends PgClient | PgPool>(source: Source): Source {
+  if (!heard.has(source)) source.on?.("error", () => {});
+  heard.add(source);
+  return source;
 }
 
 function guardClient(client: PgClient, limits: PoolLimits, outcomes: Outcomes): PgClient {

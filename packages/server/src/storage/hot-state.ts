@@ -31,8 +31,9 @@ export function durableState(db: Db): HotState {
  * Limits: counted there, and in the database while it is away. Each node carries along how full it has seen a bucket, so
  * a flush or a change of place forgets only what other nodes took since.
  *
- * First uses: both are asked, and each may refuse alone. A key-value store that forgets weakens nothing, and neither does
- * a database that fails over to a replica that is behind.
+ * First uses: both must say that it is the first, one after the other, so that of several at once one gets through. What
+ * the key-value store has seen never reaches the database. If it forgets, the database does not; and if the database
+ * fails over to a replica that is behind, it does not.
  */
 export function hotState(
   keyValue: KeyValueStore,
@@ -62,11 +63,8 @@ export function hotState(
     },
     async firstUse(key, expiresAtMs) {
       const ttlMs = Math.min(maxOnceMs, expiresAtMs - parts.clock.nowMs());
-      const [isNewThere, isNewHere] = await Promise.all([
-        ttlMs > 0 ? ask(() => keyValue.setOnce(key, ttlMs)) : undefined,
-        durable.firstUse(key, expiresAtMs),
-      ]);
-      return isNewHere && isNewThere !== false;
+      if (ttlMs > 0 && (await ask(() => keyValue.setOnce(key, ttlMs))) === false) return false;
+      return await durable.firstUse(key, expiresAtMs);
     },
   };
 }

@@ -10,18 +10,24 @@ export function inTime<Result>(
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
     let isLate = false;
-    const timer = setTimeout(() => {
+    let isSettled = false;
+    const giveUp = () => {
+      if (isSettled) return;
       isLate = true;
       reject(late());
-    }, ms);
+    };
+    // a thread that was busy finds the time over first: what has arrived meanwhile is not late
+    const timer = setTimeout(() => setImmediate(giveUp), ms);
     work.then(
       (result) => {
         clearTimeout(timer);
+        isSettled = true;
         if (isLate) abandoned?.(result);
         else resolve(result);
       },
       (error: unknown) => {
         clearTimeout(timer);
+        isSettled = true;
         reject(error instanceof Error ? error : new Error("The call failed.", { cause: error }));
       },
     );

@@ -4,6 +4,8 @@ export interface PgPool {
   connect(): Promise<PgClient>;
   /** Closes all connections. Segno never calls it on a pool it was given. */
   end(): Promise<void>;
+  /** Hears when an idle connection breaks. Without a listener, `pg` ends the process. */
+  on?(event: "error", listener: (error: Error) => void): unknown;
 }
 /** A connection of the pool. */
 export interface PgClient {

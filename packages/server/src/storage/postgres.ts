@@ -88,6 +88,7 @@ function kyselyOver(pool: PgPool): Kysely<Schema> {
 
 /** A migration may take long, and may wait for another node's: no limit of a request holds for it. */
 function patientlyOver({ pool, end }: Pick<Opening, "pool" | "end">): Kysely<Schema> {
+  hearErrors(pool);
   return kyselyOver({ connect: async () => hearErrors(await pool.connect()), end });
 }
 
@@ -143,9 +144,7 @@ const account = namedStatement("read_account", readAccountSql("$1"));
 const tokenLive = namedStatement("token_live", tokenLiveSql("postgres"));
 
 interface PgModule {
-  readonly Pool: new (
-    options: Readonly<Record<string, unknown>>,
-  ) => PgPool & { on(event: "error", listener: () => void): unknown };
+  readonly Pool: new (options: Readonly<Record<string, unknown>>) => PgPool;
 }
 
 /** The application's `pg`, looked up from where it runs. */
@@ -174,15 +173,7 @@ function moduleOf(loaded: unknown): PgModule {
 }
 
 function createPool(pg: PgModule, url: string): PgPool {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: 10,
-    connectionTimeoutMillis: 5_000,
-    application_name: "segno",
-  });
-  // a connection that breaks while idle is replaced at the next use; without a listener it would end the process
-  pool.on("error", () => {});
-  return pool;
+  return new pg.Pool({ connectionString: url, max: 10, connectionTimeoutMillis: 5_000, application_name: "segno" });
 }
 
 function hostOf(url: string): string {
