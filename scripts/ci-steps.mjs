@@ -11,7 +11,7 @@ export const steps = [
   },
   {
     name: "install",
-    what: "the rest of the workspace: examples, e2e, bench, docs",
+    what: "the rest of the workspace: examples, e2e, bench, chaos, docs",
     command: "node scripts/bootstrap.mjs install",
   },
   { name: "format", what: "formatted by biome", command: "biome format .", needs: "install" },
@@ -91,6 +91,13 @@ export const steps = [
     name: "bench",
     what: "every row of the bench runs (short rounds, no verdict)",
     command: "node bench/src/index.ts --smoke",
+    needs: "build",
+  },
+  {
+    name: "chaos",
+    what: "every fault of the plan once, short: databases and keys that fail under load",
+    command: "node --disable-warning=ExperimentalWarning chaos/src/index.ts --smoke",
+    env: { SEGNO_REQUIRE_PEERS: "1" },
     needs: "build",
   },
 ];

@@ -1,15 +1,18 @@
 // A throw-away PostgreSQL for the tests: its own folder, port and socket, nothing kept.
 import { execFileSync } from "node:child_process";
-import { chownSync, existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
 /**
  * Starts a server when one is installed.
- * @returns {Promise<{ url: string, version: string, stop: () => void } | { missing: string }>} `missing` says why there is none
+ * @param {object} [options]
+ * @param {boolean} [options.isDurable] whether a commit that was answered survives a kill of the server. Not a power cut: nothing is synced to the disk
+ * @param {string} [options.standbyOf] the URL of a server that this one follows, by the name `standby`
+ * @returns {Promise<{ url: string, port: number, version: string, stop: () => void, kill: () => void, restart: () => void, promote: () => void } | { missing: string }>} `missing` says why there is none
  */
-export async function startPostgres() {
+export async function startPostgres({ isDurable = false, standbyOf } = {}) {
   const bin = findServer();
   if (bin === undefined) return { missing: "no PostgreSQL server is installed (initdb and pg_ctl were not found)" };
   const account = serverAccount();
@@ -29,26 +32,63 @@ export async function startPostgres() {
   const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   try {
     const version = run("pg_ctl", ["--version"]).match(/[\d.]+/)?.[0] ?? "?";
-    run("initdb", ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]);
+    if (standbyOf === undefined) {
+      run("initdb", ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]);
+    } else {
+      const { hostname, port, username } = new URL(standbyOf);
+      const source = `host=${hostname} port=${port} user=${username} application_name=standby`;
+      run("pg_basebackup", ["-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-d", source]);
+    }
     const port = await freePort();
-    const settings = `-p ${port} -k ${folder} -h 127.0.0.1 -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200`;
-    run("pg_ctl", ["-D", data, "-l", join(folder, "log"), "-o", settings, "-w", "-t", "60", "start"]);
+    const settings = `-p ${port} -k ${folder} -h 127.0.0.1 -c fsync=off -c synchronous_commit=${isDurable ? "on" : "off"} -c full_page_writes=off -c max_connections=200`;
+    const start = () =>
+      run("pg_ctl", ["-D", data, "-l", join(folder, "log"), "-o", settings, "-w", "-t", "60", "start"]);
+    start();
     let stopped = false;
     const stop = () => {
       if (stopped) return;
       stopped = true;
       try {
         run("pg_ctl", ["-D", data, "-m", "immediate", "-w", "stop"]);
+      } catch {
+        // it was killed before
       } finally {
         remove();
       }
     };
-    return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, version, stop };
+    return {
+      url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+      port,
+      version,
+      stop,
+      kill: () => killAll(Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0])),
+      restart: start,
+      promote: () => void run("pg_ctl", ["-D", data, "-w", "-t", "30", "promote"]),
+    };
   } catch (error) {
     remove();
     throw new Error(`PostgreSQL is installed in ${bin} but did not start.\n${error.stderr ?? error.message}`, {
       cause: error,
     });
+  }
+}
+
+/** `kill -9` of a server and of the processes it made, which would go on for a while without it. */
+function killAll(pid) {
+  let children = [];
+  try {
+    children = execFileSync("pgrep", ["-P", `${pid}`], { encoding: "utf8" })
+      .split("\n")
+      .filter(Boolean);
+  } catch {
+    // none
+  }
+  for (const each of [pid, ...children.map(Number)]) {
+    try {
+      process.kill(each, "SIGKILL");
+    } catch {
+      // gone already
+    }
   }
 }
 

@@ -1,0 +1,88 @@
+import { createPeers } from "./peers/peers.ts";
+import {
+  type ChaosRow,
+  type Figure,
+  PeerMissing,
+  type RunOptions,
+  skipped,
+  tableHead,
+  toJson,
+  toTableLine,
+} from "./report.ts";
+import { databaseDown } from "./rows/f03-database-down.ts";
+import { databaseSlow } from "./rows/f05-database-slow.ts";
+import { randomKills } from "./rows/f08-kills.ts";
+import { lostReplies } from "./rows/f09-lost-replies.ts";
+import { coldHerd } from "./rows/f17-cold-herd.ts";
+import { refreshStorm } from "./rows/f18-refresh-storm.ts";
+
+const rows: readonly ChaosRow[] = [databaseDown, databaseSlow, randomKills, lostReplies, coldHerd, refreshStorm];
+
+const flags = new Set(process.argv.slice(2).filter((text) => text.startsWith("--")));
+const names = process.argv.slice(2).filter((text) => !text.startsWith("--"));
+const isJson = flags.has("--json");
+const isBroken = flags.has("--break");
+
+const unknownFlags = [...flags].filter((flag) => !["--json", "--smoke", "--long", "--break"].includes(flag));
+const unknownRows = names.filter((name) => !rows.some((row) => row.name === name.toUpperCase()));
+if (unknownFlags.length + unknownRows.length > 0) {
+  console.error(`Not known: ${[...unknownFlags, ...unknownRows].join(", ")}.`);
+  console.error(`Rows: ${rows.map(({ name }) => name).join(", ")}. Flags: --json, --smoke, --long, --break.`);
+  process.exit(2);
+}
+const asked = new Set(names.map((name) => name.toUpperCase()));
+const chosen = asked.size === 0 ? rows : rows.filter(({ name }) => asked.has(name));
+
+const peers = createPeers();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => void peers.stop().finally(() => process.exit(130)));
+}
+const failed = new Set<string>();
+const started = performance.now();
+if (!isJson) console.log(tableHead);
+try {
+  for (const row of chosen) {
+    const since = performance.now();
+    if (!isJson) console.error(`${row.name} ${row.what}${isBroken ? `, without ${row.breaks}` : ""}`);
+    const figures = await measure(row);
+    for (const entry of figures) console.log(isJson ? toJson(entry) : toTableLine(entry));
+    // a row that stays green without its protection measures nothing
+    const isGood = figures.every(({ holds }) => holds);
+    const isSkipped = figures.every(({ what }) => what.startsWith("skipped: "));
+    if (isBroken && !isSkipped ? isGood : !isGood) failed.add(row.name);
+    if (!isJson)
+      console.error(`      ${((performance.now() - since) / 1000).toFixed(1)} s; compressed: ${row.compressed}`);
+  }
+} finally {
+  await peers.stop();
+}
+console.error(
+  `${chosen.length} rows in ${((performance.now() - started) / 1000).toFixed(0)} s. ${verdict(failed.size)}${failed.size === 0 ? "" : `: ${[...failed].join(", ")}`}`,
+);
+process.exit(failed.size === 0 ? 0 : 1);
+
+async function measure(row: ChaosRow): Promise<readonly Figure[]> {
+  const options: RunOptions = {
+    isSmoke: flags.has("--smoke"),
+    isLong: flags.has("--long"),
+    isBroken,
+    peers,
+    say: (text) => console.error(`      ${text}`),
+  };
+  try {
+    return await row.run(options);
+  } catch (error) {
+    if (error instanceof PeerMissing) return [skipped(row.name, error.message)];
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    console.error(message);
+    return [{ row: row.name, what: "the row ran to its end", figure: "no", limit: "yes", holds: false }];
+  }
+}
+
+function verdict(count: number): string {
+  if (isBroken)
+    return count === 0
+      ? "Every row failed without its protection, as it must"
+      : "Stayed green without their protection";
+  return count === 0 ? "Every row holds" : "Do not hold";
+}

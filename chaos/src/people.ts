@@ -1,0 +1,117 @@
+import { openBrowser, type TestBrowser } from "@segno/testing";
+import { type Answer, type Call, send } from "./http.ts";
+import { introspector, origin } from "./nodes/site.ts";
+
+type Creation = Parameters<TestBrowser["authenticator"]["create"]>[0];
+
+/** Somebody with an account and a session, at whichever node. */
+export interface Person {
+  readonly browser: TestBrowser;
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly cookie: string;
+}
+
+export interface Grant {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+}
+
+/** A browser whose requests go to the node that `port` names now. */
+export function browserAt(port: () => number): TestBrowser {
+  return openBrowser({
+    origin,
+    basePath: "/api/auth",
+    nowMs: Date.now,
+    handler: async (request) => {
+      const url = new URL(request.url);
+      const headers: Record<string, string> = {};
+      request.headers.forEach((value, name) => (headers[name] = value));
+      const hasBody = request.body !== null;
+      const answer = await send({
+        port: port(),
+        method: request.method,
+        path: url.pathname + url.search,
+        headers,
+        ...(hasBody ? { body: await request.text() } : {}),
+      });
+      if (answer.status === 0) throw new Error(`no answer: ${answer.text}`);
+      return toResponse(answer);
+    },
+  });
+}
+
+function toResponse({ status, headers, text }: Answer): Response {
+  const given = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    for (const each of Array.isArray(value) ? value : [value ?? ""]) given.append(name, each);
+  }
+  return new Response(text === "" ? null : text, { status, headers: given });
+}
+
+/** Creates an account that has a passkey. @throws Error when a step is not answered well */
+export async function signUp(browser: TestBrowser): Promise<Person> {
+  const { attemptId, publicKey } = await well<{ attemptId: string; publicKey: Creation }>(
+    browser,
+    "/v1/passkeys/sign-up/options",
+    {},
+  );
+  const response = await browser.authenticator.create(publicKey);
+  const { user, session } = await well<{ user: { id: string }; session: { id: string } }>(
+    browser,
+    "/v1/passkeys/sign-up/verify",
+    { attemptId, response },
+  );
+  return {
+    browser,
+    userId: user.id,
+    sessionId: session.id,
+    cookie: `segno.sid=${browser.cookies.get("segno.sid") ?? ""}`,
+  };
+}
+
+/** The first tokens of a new family. @throws Error when that is not answered well */
+export function grant({ browser }: Person): Promise<Grant> {
+  return well<Grant>(browser, "/v1/session/grant", {});
+}
+
+async function well<Body>(browser: TestBrowser, path: string, body: unknown): Promise<Body> {
+  const answer = await browser.call<Body>(path, body);
+  if (answer.status >= 200 && answer.status < 300) return answer.body;
+  throw new Error(`POST ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+}
+
+const form = { "Content-Type": "application/x-www-form-urlencoded" };
+
+/** Redeems a refresh token. */
+export function refresh(call: Pick<Call, "port" | "agent" | "timeoutMs">, refreshToken: string): Promise<Answer> {
+  const body = `grant_type=refresh_token&client_id=segno&refresh_token=${refreshToken}`;
+  return send({ ...call, method: "POST", path: "/api/auth/oauth2/token", headers: form, body });
+}
+
+/** What a good answer to `refresh` holds. */
+export function grantOf(answer: Answer): Grant {
+  const { access_token: accessToken, refresh_token: refreshToken } = JSON.parse(answer.text) as Record<string, string>;
+  return { accessToken: accessToken ?? "", refreshToken: refreshToken ?? "" };
+}
+
+/** Asks the store who is signed in. */
+export function readSession(call: Pick<Call, "port" | "agent" | "timeoutMs">, cookie: string): Promise<Answer> {
+  return send({ ...call, path: "/api/auth/v1/session", headers: { cookie } });
+}
+
+/** Asks an API that checks tokens offline. */
+export function useToken(call: Pick<Call, "port" | "agent" | "timeoutMs">, token: string): Promise<Answer> {
+  return send({ ...call, path: "/orders", headers: { authorization: `Bearer ${token}` } });
+}
+
+export function introspect(call: Pick<Call, "port" | "agent" | "timeoutMs">, token: string): Promise<Answer> {
+  const secret = Buffer.from(`${introspector.id}:${introspector.secret}`).toString("base64");
+  const headers = { ...form, authorization: `Basic ${secret}` };
+  return send({ ...call, method: "POST", path: "/api/auth/oauth2/introspect", headers, body: `token=${token}` });
+}
+
+export function jtiOf(accessToken: string): string {
+  const { jti } = JSON.parse(Buffer.from(accessToken.split(".")[1] ?? "", "base64url").toString()) as { jti: string };
+  return jti;
+}

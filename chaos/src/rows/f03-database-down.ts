@@ -1,0 +1,152 @@
+import { createFaultProxy, type FaultProxy } from "@segno/testing";
+import { type Answer, keepAlive, percentile, sleep } from "../http.ts";
+import { countLost, inspectPostgres } from "../inspect.ts";
+import { type ForkedNode, forkNode } from "../nodes/fork-node.ts";
+import { at, createDatabase, type PostgresServer } from "../peers/peers.ts";
+import { browserAt, grant, readSession, signUp, useToken } from "../people.ts";
+import { type ChaosRow, duration, type Figure, figure, type RunOptions } from "../report.ts";
+import { countDeadFamilies, startWriters } from "../writers.ts";
+
+const limits = { connectTimeoutMs: 500, statementTimeoutMs: 1_000 };
+/** Both limits in turn, and what two busy cores add. */
+const slowestMs = limits.connectTimeoutMs + limits.statementTimeoutMs + 1_000;
+
+interface Scene {
+  readonly server: PostgresServer;
+  readonly proxy: FaultProxy;
+  readonly node: ForkedNode;
+  readonly api: ForkedNode;
+  readonly cookie: string;
+  readonly accessToken: string;
+}
+
+export const databaseDown: ChaosRow = {
+  name: "F3",
+  what: "the database is gone for a minute: swallowed by the network, then killed",
+  compressed:
+    "12 s each instead of 60 s (--long: 60 s); waits of 0.5 s for a connection and 1 s for a statement instead of 2 s and 10 s",
+  breaks: "the limits on waiting for the database",
+  async run(options) {
+    const server = await options.peers.postgres();
+    const url = await createDatabase(server);
+    const proxy = await createFaultProxy({ host: "127.0.0.1", port: server.port });
+    const waits = options.isBroken ? { connectTimeoutMs: 600_000, statementTimeoutMs: 600_000 } : limits;
+    const node = await forkNode("engine", {
+      database: { kind: "postgres", url: at(url, proxy), max: 4, ...waits },
+    });
+    const api = await forkNode("api", { jwksUrl: `http://127.0.0.1:${node.port}/.well-known/jwks.json` });
+    const people = await Promise.all(Array.from({ length: 4 }, () => signUp(browserAt(() => node.port))));
+    const [first] = people;
+    if (first === undefined) throw new Error("nobody signed up");
+    const scene: Scene = {
+      server,
+      proxy,
+      node,
+      api,
+      cookie: first.cookie,
+      accessToken: (await grant(first)).accessToken,
+    };
+    await useToken({ port: api.port }, scene.accessToken);
+    const writers = await startWriters({ port: () => node.port, people });
+    await sleep(1_000);
+    const figures: Figure[] = [];
+    for (const outage of [blackhole, killed]) figures.push(...(await outage(scene, options)));
+    await sleep(1_000);
+    await writers.stop();
+    const inspector = inspectPostgres(url);
+    const lost = await countLost(inspector, writers.acknowledged);
+    const dead = await countDeadFamilies(node.port, writers.newest);
+    await inspector.close();
+    await Promise.all([node.stop(), api.stop()]);
+    await proxy.close();
+    const { users, tokens } = writers.acknowledged;
+    return [
+      ...figures,
+      figure({
+        row: "F3",
+        what: `acknowledged writes lost, of ${users.length + tokens.length}`,
+        figure: lost + (tokens.length < 20 ? Number.NaN : 0),
+        atMost: 0,
+      }),
+      figure({ row: "F3", what: "clients signed out by the outages", figure: dead + writers.signedOut, atMost: 0 }),
+    ];
+  },
+};
+
+async function blackhole(scene: Scene, options: RunOptions): Promise<readonly Figure[]> {
+  scene.proxy.set({ kind: "blackhole" });
+  return await outage("swallowed", scene, options, async () => scene.proxy.heal());
+}
+
+async function killed(scene: Scene, options: RunOptions): Promise<readonly Figure[]> {
+  scene.server.kill();
+  return await outage("killed", scene, options, async () => scene.server.restart());
+}
+
+async function outage(
+  name: string,
+  scene: Scene,
+  options: RunOptions,
+  heal: () => Promise<void>,
+): Promise<readonly Figure[]> {
+  const seconds = options.isLong ? 60 : options.isSmoke ? 3 : 12;
+  const agent = keepAlive();
+  const checks: Answer[] = [];
+  const sessions: Answer[] = [];
+  const untilMs = performance.now() + seconds * 1_000;
+  const verifying = (async () => {
+    while (performance.now() < untilMs) {
+      checks.push(await useToken({ port: scene.api.port, agent }, scene.accessToken));
+      await sleep(10);
+    }
+  })();
+  const lanes = Array.from({ length: 10 }, async () => {
+    while (performance.now() < untilMs) {
+      const answer = await readSession({ port: scene.node.port, agent, timeoutMs: slowestMs + 5_000 }, scene.cookie);
+      sessions.push(answer);
+      await sleep(50);
+    }
+  });
+  await Promise.all([verifying, ...lanes]);
+  const healedAtMs = performance.now();
+  await heal();
+  const recoveryMs = await untilWell(scene, healedAtMs);
+  agent.destroy();
+  const verified = checks.filter(({ status }) => status === 200).length;
+  const closed = sessions.filter(({ status, headers }) => status === 503 && Number(headers["retry-after"]) > 0).length;
+  const took = sessions.map(({ tookMs }) => tookMs);
+  const figures = [
+    figure({
+      row: "F3",
+      what: `${name}: tokens that verify offline, percent of ${checks.length}`,
+      figure: (100 * verified) / checks.length,
+      atLeast: 100,
+    }),
+    figure({
+      row: "F3",
+      what: `${name}: session checks not answered with 503 and Retry-After, of ${sessions.length}`,
+      figure: sessions.length - closed,
+      atMost: 0,
+    }),
+    figure({
+      row: "F3",
+      what: `${name}: slowest answer to a session check, ms`,
+      figure: Math.round(Math.max(...took)),
+      atMost: slowestMs,
+      note: `half of them within ${percentile(took, 0.5).toFixed(1)} ms`,
+    }),
+    duration(
+      { row: "F3", what: `${name}: served again after, ms`, figure: Math.round(recoveryMs), atMost: 5_000 },
+      options,
+    ),
+  ];
+  return figures;
+}
+
+async function untilWell({ node, cookie }: Scene, sinceMs: number): Promise<number> {
+  while ((await readSession({ port: node.port, timeoutMs: 5_000 }, cookie)).status !== 200) {
+    if (performance.now() - sinceMs > 60_000) return Number.NaN;
+    await sleep(20);
+  }
+  return performance.now() - sinceMs;
+}

@@ -1,0 +1,108 @@
+import { percentile, sleep } from "../http.ts";
+import { forkNode } from "../nodes/fork-node.ts";
+import { browserAt, grant, introspect, signUp, useToken } from "../people.ts";
+import { type ChaosRow, duration, figure } from "../report.ts";
+import { sqliteFile } from "../sqlite-file.ts";
+
+const clients = 2_000;
+const apis = 3;
+const cooldownSeconds = 30;
+
+export const coldHerd: ChaosRow = {
+  name: "F17",
+  what: "2,000 clients, a connection each, meet three APIs that know no key yet",
+  compressed: "the clients arrive within 8 s, because three nodes, the issuer and the clients share two cores",
+  breaks: "the key set an API keeps",
+  async run(options) {
+    const database = sqliteFile();
+    const engine = await forkNode("engine", { database });
+    const { accessToken } = await grant(await signUp(browserAt(() => engine.port)));
+    const jwksUrl = `http://127.0.0.1:${engine.port}/.well-known/jwks.json`;
+    const nodes = await Promise.all(
+      Array.from({ length: apis }, () => forkNode("api", { jwksUrl, forgetsKeys: options.isBroken })),
+    );
+    const fetches = () => engine.ask<number>("hits", "/.well-known/jwks.json");
+    const since = performance.now();
+    // nobody has a key yet: these arrive in the same instant
+    const together = 100;
+    const arriving = Array.from({ length: clients }, async (_, index) => {
+      if (index >= together) await sleep((8_000 * (index - together)) / clients);
+      return await useToken({ port: nodes[index % apis]?.port ?? 0 }, accessToken);
+    });
+    const answers = await Promise.all(arriving);
+    const coldFetches = await fetches();
+    const [head = "", payload = "", signature = ""] = accessToken.split(".");
+    const header = JSON.parse(Buffer.from(head, "base64url").toString()) as object;
+    const unknownKid = (index: number) =>
+      `${Buffer.from(JSON.stringify({ ...header, kid: `unknown-${index}` })).toString("base64url")}.${payload}.${signature}`;
+    const strangers = await Promise.all(
+      Array.from({ length: 300 }, (_, index) => useToken({ port: nodes[index % apis]?.port ?? 0 }, unknownKid(index))),
+    );
+    const seconds = (performance.now() - since) / 1_000;
+    const allFetches = await fetches();
+    const introspected = await Promise.all(
+      Array.from({ length: 400 }, async (_, index) => {
+        await sleep(index * 5);
+        return await introspect({ port: engine.port }, accessToken);
+      }),
+    );
+    await Promise.all([engine, ...nodes].map((node) => node.stop()));
+    const took = answers.map(({ tookMs }) => tookMs);
+    return [
+      figure({
+        row: "F17",
+        what: `clients not served, of ${clients}`,
+        figure: answers.filter(({ status }) => status !== 200).length,
+        atMost: 0,
+      }),
+      figure({
+        row: "F17",
+        what: `key set fetched by ${apis} cold APIs`,
+        figure: coldFetches,
+        atLeast: 1,
+        atMost: apis * Math.ceil(seconds / cooldownSeconds),
+      }),
+      figure({
+        row: "F17",
+        what: "key set fetched with 300 tokens of unknown keys after that",
+        figure: allFetches,
+        atMost: apis * Math.ceil(seconds / cooldownSeconds),
+        note: `all within ${seconds.toFixed(1)} s; a fetch a node each ${cooldownSeconds} s is allowed`,
+      }),
+      figure({
+        row: "F17",
+        what: "tokens of unknown keys accepted",
+        figure: strangers.filter(({ status }) => status !== 401).length,
+        atMost: 0,
+      }),
+      duration(
+        {
+          row: "F17",
+          what: "a client's wait, p99, ms",
+          figure: percentile(took, 0.99),
+          atMost: 250,
+          note: `the ${together} that met no key at once included; p50 ${percentile(took, 0.5).toFixed(1)} ms`,
+        },
+        options,
+      ),
+      figure({
+        row: "F17",
+        what: "introspections of 400 in 2 s not answered",
+        figure: introspected.filter(({ text }) => !text.includes('"active":true')).length,
+        atMost: 0,
+      }),
+      duration(
+        {
+          row: "F17",
+          what: "an introspection, p99, ms",
+          figure: percentile(
+            introspected.map(({ tookMs }) => tookMs),
+            0.99,
+          ),
+          atMost: 250,
+        },
+        options,
+      ),
+    ];
+  },
+};
