@@ -10,6 +10,12 @@ export const steps = [
     env: { SEGNO_REQUIRE_PEERS: "1" },
   },
   {
+    name: "custody",
+    what: "keys in Vault, AWS KMS (moto) and PKCS#11 (SoftHSM2), each a real server; the first build of Vault takes minutes",
+    command: "node scripts/custody.mjs",
+    env: { SEGNO_REQUIRE_PEERS: "1" },
+  },
+  {
     name: "install",
     what: "the rest of the workspace: examples, e2e, bench, chaos, docs",
     command: "node scripts/bootstrap.mjs install",

@@ -9,6 +9,7 @@ export const packageArrows = {
   express: ["@segno/core", "express"],
   next: ["@segno/core", "@segno/react", "next", "react"],
   server: ["@segno/core", "kysely", "@simplewebauthn/server", "valibot", "@valibot/to-json-schema"],
+  pkcs11: ["@segno/core", "@segno/server", "pkcs11js"],
   testing: ["@segno/core", "@segno/client", "@segno/server", "msw"],
   cli: ["@segno/server"],
 };

@@ -12,6 +12,7 @@ export const exportBudgets = {
   // The names of @segno/react, with the banner a server component needs.
   "@segno/next/client": 15,
   "@segno/server": 10,
+  "@segno/pkcs11": 2,
   "@segno/testing": 15,
 };
 
@@ -82,5 +83,6 @@ export const declarationEnvironments = {
   "@segno/express": ["node", "both"],
   "@segno/next": ["both"],
   "@segno/server": ["node", "both"],
+  "@segno/pkcs11": ["node", "both"],
   "@segno/testing": ["both"],
 };

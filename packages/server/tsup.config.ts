@@ -2,6 +2,6 @@ import { packageBuild } from "../../scripts/tsup-package.js";
 
 /** Kysely goes in: its 300 small files take longer to load than everything else together. */
 export default {
-  ...packageBuild(["src/index.ts", "src/storage/redis.ts", "src/storage/sql.ts"]),
+  ...packageBuild(["src/index.ts", "src/keys/custody/index.ts", "src/storage/redis.ts", "src/storage/sql.ts"]),
   noExternal: ["kysely"],
 };

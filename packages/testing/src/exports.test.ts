@@ -10,6 +10,7 @@ it("freezes the public names: a change here needs a changeset", () => {
     "createSoftwareAuthenticator",
     "createTestSegno",
     "createVirtualClock",
+    "custodyContract",
     "mockSession",
     "mockSessionHandlers",
     "openBrowser",

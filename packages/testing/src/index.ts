@@ -6,6 +6,7 @@ export {
   type TestBrowserOptions,
   type TestSite,
 } from "./browser/test-browser.js";
+export { type CustodyContractOptions, custodyContract } from "./contracts/custody-contract.js";
 export type { ContractRunner } from "./contracts/runner.js";
 export { type StoreContractOptions, storeContract } from "./contracts/store-contract.js";
 export {
