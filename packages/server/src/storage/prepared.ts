@@ -1,4 +1,4 @@
-import type { Compilable, CompiledQuery } from "kysely";
+import type { Compilable, CompiledQuery, DatabaseConnection } from "kysely";
 import type { Db } from "../engine.js";
 
 /** Stands for a value that is known when the query runs. */
@@ -34,8 +34,22 @@ export function prepared<Input extends object, Row>(
     }
     const values = input as Readonly<Record<PropertyKey, unknown>>;
     const parameters = query.parameters.map((value) => (value instanceof Slot ? values[value.name] : value));
-    const { rows } = await db.executeQuery<Row>({ ...query, parameters });
+    const run = { ...query, parameters };
+    const connection = db.isTransaction ? await connectionOf(db) : undefined;
+    const { rows } = await (connection?.executeQuery<Row>(run) ?? db.executeQuery<Row>(run));
     return rows;
   };
+}
+
+const connections = new WeakMap<object, DatabaseConnection>();
+
+/** The one connection of a transaction, past the builder's layers. With plugins there is none: they must see the query. */
+async function connectionOf(db: Db): Promise<DatabaseConnection | undefined> {
+  const executor = db.getExecutor();
+  const known = connections.get(executor);
+  if (known !== undefined || executor.plugins.length > 0) return known;
+  const connection = await executor.provideConnection(async (held) => held);
+  connections.set(executor, connection);
+  return connection;
 }
 export type { SlotOf };

@@ -1,5 +1,4 @@
 import { hash } from "node:crypto";
-import { decodeBase64Url } from "@segno/core";
 import type { Engine, RandomSource, Secrets } from "../engine.js";
 
 const prefix = "segno_rt_";
@@ -47,13 +46,10 @@ export function parseRefreshToken(secrets: Secrets, text: string): ParsedRefresh
   if (!text.startsWith(prefix) || text.length !== prefix.length + bodyLength + macLength) return undefined;
   const bodyText = text.slice(prefix.length, prefix.length + bodyLength);
   const macText = text.slice(prefix.length + bodyLength);
-  let body: Buffer;
-  try {
-    body = Buffer.from(decodeBase64Url(bodyText));
-    decodeBase64Url(macText);
-  } catch {
-    return undefined;
-  }
+  const body = Buffer.from(bodyText, "base64url");
+  // Node decodes leniently: only the canonical spelling comes back as it went in
+  if (body.toString("base64url") !== bodyText) return undefined;
+  if (Buffer.from(macText, "base64url").toString("base64url") !== macText) return undefined;
   const id = body.toString("hex", 0, 16);
   return {
     text,
