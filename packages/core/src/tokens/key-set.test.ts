@@ -60,6 +60,11 @@ describe("validateJwkSet", () => {
     const weak = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey.export({ format: "jwk" });
     expect(() => validateJwkSet(set({ ...weak, kid: "weak" }))).toThrow("2048");
     expect(() => validateJwkSet(set({ kty: "RSA", kid: "none", e: "AQAB" }))).toThrow("2048");
+    const { n = "" } = weak;
+    const padded = Buffer.concat([Buffer.alloc(256), Buffer.from(n, "base64url")]).toString("base64url");
+    for (const text of [padded, `${"A".repeat(400)}${n}`, `${n}${" ".repeat(400)}`, "=".repeat(400), "!".repeat(400)]) {
+      expect(() => validateJwkSet(set({ ...weak, n: text, kid: "weak" }))).toThrow("2048");
+    }
   });
 });
 

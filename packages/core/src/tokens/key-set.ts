@@ -1,4 +1,5 @@
 import { backend } from "#crypto";
+import { decodeBase64Url } from "../base64url.js";
 import type { BackendKey } from "../crypto/backend.js";
 import { rowsForKey, type SigningAlgorithm } from "./algorithms.js";
 import { hasPrivateMaterial, type PublicJwk } from "./jwk.js";
@@ -71,12 +72,21 @@ function isForSignatures(jwk: PublicJwk): boolean {
   return jwk.key_ops === undefined || (Array.isArray(jwk.key_ops) && jwk.key_ops.includes("verify"));
 }
 
-/** RSA below 2048 bits is refused: 2048 bits are 342 base64url characters. */
+/** RSA below 2048 bits is refused, and a modulus that is not spelled as RFC 7518 section 6.3.1.1 says: zeros in front count nothing. */
 function checkStrength(jwk: PublicJwk): PublicJwk {
-  if (jwk.kty === "RSA" && !(typeof jwk.n === "string" && jwk.n.length >= 342)) {
+  if (jwk.kty === "RSA" && !(typeof jwk.n === "string" && bitsOf(jwk.n) >= 2048)) {
     throw new TypeError("The JWK Set holds an RSA key shorter than 2048 bits.");
   }
   return jwk;
+}
+
+function bitsOf(modulus: string): number {
+  try {
+    const [first = 0, ...rest] = decodeBase64Url(modulus);
+    return first === 0 ? 0 : 32 - Math.clz32(first) + 8 * rest.length;
+  } catch {
+    return 0;
+  }
 }
 
 /** Imports validated keys; at once where the backend can, else as a promise. */

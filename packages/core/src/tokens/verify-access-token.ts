@@ -245,14 +245,20 @@ function askRevoked<Claims>(
 function checkedExpectations(options: AccessTokenVerifierOptions<TokenCaller>): ClaimExpectations {
   const audiences = typeof options.audience === "string" ? [options.audience] : [...options.audience];
   const toleranceSeconds = options.clockToleranceSeconds ?? 5;
-  if (options.issuer === "") throw new TypeError("`issuer` must not be empty.");
-  if (audiences.length === 0 || audiences.includes("")) throw new TypeError("`audience` must not be empty.");
+  if (!isText(options.issuer)) throw new TypeError("`issuer` must be a text that is not empty.");
+  if (audiences.length === 0 || !audiences.every(isText))
+    throw new TypeError("`audience` must be texts that are not empty.");
   if (!(toleranceSeconds >= 0 && toleranceSeconds <= 60)) {
     throw new TypeError("`clockToleranceSeconds` must be between 0 and 60.");
   }
   const caller = options.caller ?? "user";
   if (!["user", "service", "any"].includes(caller)) throw new TypeError("`caller` must be user, service or any.");
   return { issuer: options.issuer, audiences, toleranceSeconds, caller };
+}
+
+/** Compared byte by byte: a pattern is no text. */
+function isText(value: unknown): boolean {
+  return typeof value === "string" && value !== "";
 }
 
 function checkedSize(maxEntries: number): number {

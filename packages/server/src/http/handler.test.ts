@@ -442,6 +442,16 @@ describe("cookies", () => {
       "__Host-segno.sid ",
       "\u0085__Host-segno.sid",
       '"__Host-segno.sid"',
+      // U+2000 and U+FEFF as bytes, as they come over the wire
+      "\u00e2\u0080\u0080__Host-segno.sid",
+      "\u00ef\u00bb\u00bf__Host-segno.sid",
+      // a cookie without a name, and the attributes of RFC 2965
+      "=__Host-segno.sid",
+      "$Version=1,__Host-segno.sid",
+      "$__Host-segno.sid",
+      "__Host-segno.sid[]",
+      "__Host-segno.sid;x",
+      "__Secure-segno.sid",
     ]) {
       expect((await read(`${name}=planted`)).session).toBeNull();
     }
