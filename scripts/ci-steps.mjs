@@ -16,6 +16,14 @@ export const steps = [
     env: { SEGNO_REQUIRE_PEERS: "1" },
   },
   {
+    name: "test-hard",
+    what: "the suites of stores and races through PgBouncer in transaction mode, and at serializable isolation",
+    command:
+      "node scripts/test.mjs packages/server/src/storage packages/server/src/http packages/server/src/keys packages/server/src/tokens packages/server/src/sessions packages/server/src/authenticators/single-use.test.ts",
+    env: { SEGNO_REQUIRE_PEERS: "1", SEGNO_TEST_STORES: "hard" },
+    needs: "test",
+  },
+  {
     name: "install",
     what: "the rest of the workspace: examples, e2e, bench, chaos, docs",
     command: "node scripts/bootstrap.mjs install",
@@ -84,6 +92,13 @@ export const steps = [
     what: "the Next app type-checks and builds",
     command: "node scripts/check-example.mjs next-app",
     env: { NEXT_TELEMETRY_DISABLED: "1" },
+    needs: "build",
+  },
+  {
+    name: "example-scale-out",
+    what: "three nodes, PostgreSQL, Redis and nginx: sign in, revoke, kill a node, lose Redis",
+    command: "tsc -p examples/scale-out && node examples/scale-out/start.ts --show",
+    env: { SEGNO_REQUIRE_PEERS: "1" },
     needs: "build",
   },
   {
