@@ -1,4 +1,5 @@
 import { type Bench, type Row, tableHead, toJson, toTableLine } from "./report.ts";
+import { clientCredentialsBench } from "./rows/client-credentials.ts";
 import { passkeyBench, refreshBench, tokenIssueBench } from "./rows/engine.ts";
 import { requireAccessTokenBench, requireAuthBench, sessionCookieBench, sessionHttpBench } from "./rows/express.ts";
 import { growthBench } from "./rows/growth.ts";
@@ -19,6 +20,7 @@ const benches: readonly Bench[] = [
   refreshBench,
   refreshHttpBench,
   introspectionBench,
+  clientCredentialsBench,
   passkeyBench,
   weightBench,
   importTimeBench,

@@ -8,6 +8,8 @@ import { sqlite } from "@segno/server/storage/sql";
 import { createMailCapture, openBrowser } from "@segno/testing";
 import express from "express";
 import type { HostedServer } from "../http/hosted.ts";
+import { audience } from "../tokens.ts";
+import { keyService, secretService, serviceKey, serviceScope } from "./services.ts";
 
 const introspector = { id: "api", secret: "bench-secret-bench-secret-bench-secret" };
 
@@ -18,6 +20,8 @@ export async function start(options: {
   durability?: "full" | "normal";
 }): Promise<HostedServer> {
   const mail = createMailCapture();
+  const { publicJwk, privateJwk } = serviceKey();
+  const service = { scopes: [serviceScope], audiences: [audience] };
   const segno = createSegno({
     baseUrl: `http://localhost:${options.port}`,
     secret: "1:Kq3nV8xTz1mW5yRb7cJd9fLg2hPs4uXa",
@@ -29,6 +33,13 @@ export async function start(options: {
     logger: silentLogger,
     production: false,
     rateLimit: false,
+    services: {
+      [secretService.id]: {
+        ...service,
+        authentication: { method: "client_secret_basic", secret: secretService.secret },
+      },
+      [keyService.id]: { ...service, authentication: { method: "private_key_jwt", jwks: { keys: [publicJwk] } } },
+    },
     tokens: { introspectionClients: { [introspector.id]: introspector.secret } },
   });
   await segno.ready();
@@ -63,6 +74,8 @@ export async function start(options: {
       accessToken: grants[0]?.accessToken ?? "",
       refreshTokens: grants.map(({ refreshToken }) => refreshToken),
       authorization: `Basic ${Buffer.from(`${introspector.id}:${introspector.secret}`).toString("base64")}`,
+      serviceKey: privateJwk,
+      issuer: segno.issuer,
       tokenPath: "/api/auth/oauth2/token",
       introspectionPath: "/api/auth/oauth2/introspect",
       path: "/api/auth/v1/session",

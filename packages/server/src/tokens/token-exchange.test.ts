@@ -1,5 +1,6 @@
 // Token exchange: a service acts for a user, within what both may, for as long as the user's own token lives.
 import {
+  type AccessTokenClaims,
   createAccessTokenVerifier,
   createDpopProof,
   generateDpopKeyPair,
@@ -29,6 +30,7 @@ import { actor, addSession, besides, type Node, openNode, origin } from "../../t
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { revokeSession } from "../sessions/index.js";
 import { issueTokens, type IssueTokens } from "./index.js";
+import { mintDelegatedToken } from "./mint-access-token.js";
 
 const rs = { id: "rs", secret: "introspection-secret-0123456789" };
 const options = {
@@ -36,7 +38,7 @@ const options = {
   services,
   tokens: {
     scopes: ["orders:read", "orders:write", "billing:read"],
-    audiences: [origin, ordersAudience],
+    audiences: [origin, ordersAudience, billingAudience],
     introspectionClients: { [rs.id]: rs.secret },
   },
 };
@@ -143,6 +145,8 @@ describe.each(testDatabases)("token exchange: $name", ({ skipped, create }) => {
     expect(await exchange(second.body.access_token ?? "")).toMatchObject(refused);
     expect(await exchange(first)).toMatchObject(refused);
     expect(await exchangeOn(token)).toMatchObject(refused);
+    // and billing-api those of orders-api alone, though a user's own token is for it
+    expect(await exchangeOn((await issue({ audience: billingAudience })).token)).toMatchObject(refused);
   });
 
   it("T-079: one audience, and it is the client's to ask for", async () => {
@@ -306,8 +310,15 @@ describe.each(testDatabases)("token exchange: $name", ({ skipped, create }) => {
   it("the engine itself takes no token of an actor: accounts are changed by their owners", async () => {
     const { token } = await issue();
     const { body } = await exchange(token);
-    const headers = { authorization: `Bearer ${body.access_token ?? ""}` };
-    expect(await node.authenticate({ headers })).toMatchObject({ status: "invalid" });
+    const of = (accessToken = "") => ({ headers: { authorization: `Bearer ${accessToken}` } });
+    expect(await node.authenticate(of(body.access_token))).toEqual({ status: "invalid", reason: "token_audience" });
+    // not even one that was made for it: the configuration refuses to, and so does the door
+    const subject = payloadOf(token) as unknown as AccessTokenClaims;
+    const service = node.engine.config.services.get("orders-api");
+    if (service === undefined) throw new Error("no service");
+    const input = { service, subject, audience: origin, scope: "", confirmation: undefined };
+    const made = await node.engine.store.transaction((trx) => mintDelegatedToken(node.engine, trx, input));
+    expect(await node.authenticate(of(made.token))).toEqual({ status: "invalid", reason: "invalid_token" });
   });
 
   it("R076: a bound token is exchanged with the proof of its key, and stays bound to it", async () => {
