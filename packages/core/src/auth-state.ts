@@ -87,6 +87,13 @@ export function acrSatisfies(actual: string, required: string): boolean {
   return have >= 0 && need >= 0 && have >= need;
 }
 
+/** Who may be asking, by the `caller` of a requirement. */
+export type AuthenticationOf<Caller extends TokenCaller> = Caller extends "user"
+  ? Authentication
+  : Caller extends "service"
+    ? ServiceAuthentication
+    : Authentication | ServiceAuthentication;
+
 /**
  * Holds a state against a requirement.
  * @param nowSeconds seconds since the epoch
@@ -97,18 +104,15 @@ export function acrSatisfies(actual: string, required: string): boolean {
  * const state = await segno.authenticate({ headers: new Headers() });
  * const { subject } = assertAccess(state, { scope: "orders:read" }, systemClock.nowMs() / 1000);
  */
-export function assertAccess(
+export function assertAccess<Caller extends TokenCaller = "user">(
   state: AuthState,
-  requirement: AccessRequirement & { readonly caller?: "user" },
+  requirement: AccessRequirement & { readonly caller?: Caller },
   nowSeconds: number,
-): Authentication;
-/** The same where services may ask: `caller` is `service` or `any`. */
-export function assertAccess(
-  state: AuthState,
-  requirement: AccessRequirement,
-  nowSeconds: number,
-): Authentication | ServiceAuthentication;
-export function assertAccess(
+): AuthenticationOf<Caller> {
+  return checkAccess(state, requirement, nowSeconds) as AuthenticationOf<Caller>;
+}
+
+function checkAccess(
   state: AuthState,
   requirement: AccessRequirement,
   nowSeconds: number,

@@ -1,6 +1,7 @@
 export {
   type AccessRequirement,
   type Authentication,
+  type AuthenticationOf,
   type AuthState,
   acrSatisfies,
   assertAccess,

@@ -11,7 +11,7 @@ import type { Confirmation } from "./claims.js";
  * @param thumbprint SHA-256 of the certificate in DER, base64url; undefined when the client showed none
  * @throws SegnoError `invalid_token` when the token is bound to a certificate and this is another one, or none
  * @example
- * checkCertificateBinding(claims, thumbprintOfSocket);
+ * checkCertificateBinding(claims, thumbprint);
  */
 export function checkCertificateBinding(claims: { readonly cnf?: Confirmation }, thumbprint: string | undefined): void {
   const bound = claims.cnf?.["x5t#S256"];

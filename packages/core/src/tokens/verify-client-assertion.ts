@@ -39,7 +39,7 @@ export interface ClientAssertionVerification {
   readonly isReplay: (use: ClientAssertionUse) => boolean | Promise<boolean>;
 }
 
-const defaultAlgorithms: readonly SigningAlgorithm[] = ["ES256", "ES384", "EdDSA", "Ed25519", "PS256"];
+const defaultAlgorithms = /* @__PURE__ */ allowedRows(["ES256", "ES384", "EdDSA", "Ed25519", "PS256"]);
 const maxIdLength = 256;
 
 /**
@@ -74,11 +74,18 @@ export function readClientAssertion(assertion: string): string {
  */
 export async function verifyClientAssertion(input: ClientAssertionVerification): Promise<ClientAssertionUse> {
   const parsed = parse(input.assertion);
-  const row = checkHeader(parsed.header, allowedRows(input.algorithms ?? defaultAlgorithms));
+  const row = checkHeader(
+    parsed.header,
+    input.algorithms === undefined ? defaultAlgorithms : allowedRows(input.algorithms),
+  );
   const { key, isKnown } = await keyFor(input, parsed.header, row);
   const isRightLength = row.signatureBytes === undefined || parsed.signature.length === row.signatureBytes;
   if (key === undefined || !isRightLength) throw refused("key");
-  const isSigned = await backend.verify(key.key, parsed.signingInput, parsed.signature);
+  const { signingInput, signature } = parsed;
+  const isSigned =
+    backend.verifySync === undefined
+      ? await backend.verify(key.key, signingInput, signature)
+      : backend.verifySync(key.key, signingInput, signature);
   if (!isKnown || !isSigned) throw refused("signature");
   const use = checkClaims(parsed.payload, input);
   if ((await ask(async () => input.isReplay(use))) !== false) throw refused("replay");
