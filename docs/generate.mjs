@@ -1,7 +1,7 @@
 // Writes the pages that restate code: errors, events and configuration. With --check it only says whether they are up to date.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { errorCodes, errorInfo, eventSchemaVersions } from "../packages/core/dist/index.js";
+import { errorCodes, eventSchemaVersions, SegnoError } from "../packages/core/dist/index.js";
 import { configurationPage } from "../scripts/docs-configuration.mjs";
 
 const isCheck = process.argv.includes("--check");
@@ -20,10 +20,12 @@ for (const [page, text] of stale) writeFileSync(path(page), text);
 console.log(`docs: ${Object.keys(pages).length} generated pages, ${stale.length} rewritten`);
 
 function errorsPage() {
-  const rows = errorCodes.map(errorInfo).map((row) => {
-    const status = row.status === 0 ? "" : row.status;
-    return `| <a id="${row.code}"></a>\`${row.code}\` | ${status} | ${seenBy(row)} | ${row.retry.replaceAll("_", " ")} | ${row.title} |`;
-  });
+  const rows = errorCodes
+    .map((code) => new SegnoError(code).info)
+    .map((row) => {
+      const status = row.status === 0 ? "" : row.status;
+      return `| <a id="${row.code}"></a>\`${row.code}\` | ${status} | ${seenBy(row)} | ${row.retry.replaceAll("_", " ")} | ${row.title} |`;
+    });
   return `# Errors
 
 One class, \`SegnoError\`, with a stable \`code\`. Codes are append-only: none changes its meaning within a major version. Responses are RFC 9457

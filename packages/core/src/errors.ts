@@ -311,11 +311,7 @@ export interface SegnoErrorInfo {
   readonly retry: RetryWhen;
 }
 
-/**
- * The row of a code.
- * @example
- * errorInfo("token_expired").wireCode; // "invalid_token"
- */
+/** The row of a code. Outside this package: `new SegnoError(code).info`. */
 export function errorInfo(code: SegnoErrorCode): SegnoErrorInfo {
   const row: ErrorRow = table[code];
   return {
@@ -330,15 +326,6 @@ export function errorInfo(code: SegnoErrorCode): SegnoErrorInfo {
 
 /** All codes in table order, for documentation and exhaustive tests. */
 export const errorCodes: readonly SegnoErrorCode[] = /* @__PURE__ */ Object.keys(table) as SegnoErrorCode[];
-
-/**
- * True when a string is one of our codes.
- * @example
- * isErrorCode("rate_limited"); // true
- */
-export function isErrorCode(value: unknown): value is SegnoErrorCode {
-  return typeof value === "string" && Object.hasOwn(table, value);
-}
 
 const brand = /* @__PURE__ */ Symbol.for("segno.error/1");
 
@@ -369,6 +356,11 @@ export class SegnoError extends Error {
     Object.defineProperty(this, brand, { value: true });
   }
 
+  /**
+   * The row of its code.
+   * @example
+   * new SegnoError("token_expired").info.wireCode; // "invalid_token"
+   */
   get info(): SegnoErrorInfo {
     return errorInfo(this.code);
   }

@@ -29,8 +29,6 @@ export type {
 } from "./engine.js";
 export {
   errorCodes,
-  errorInfo,
-  isErrorCode,
   isSegnoError,
   type RetryWhen,
   SegnoError,
@@ -57,7 +55,6 @@ export {
   type SignInMethod,
 } from "./telemetry/events.js";
 export {
-  noopTelemetry,
   type OperationContext,
   type OperationEnd,
   type TelemetryHook,

@@ -33,9 +33,6 @@ export interface TelemetryHook {
   finally?(context: OperationContext, end: OperationEnd): void | Promise<void>;
 }
 
-/** Sees nothing. The default, so that callers never ask whether there is telemetry. */
-export const noopTelemetry: TelemetryHook = /* @__PURE__ */ Object.freeze({});
-
 /** What `withTelemetry` needs besides the work. */
 export interface TelemetryScope {
   readonly hooks: readonly TelemetryHook[];

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { SegnoError } from "../errors.js";
 import { eventSchemaVersions, type SegnoEvent } from "./events.js";
-import { noopTelemetry, type TelemetryHook, withTelemetry } from "./hook.js";
+import { type TelemetryHook, withTelemetry } from "./hook.js";
 import { findPersonal, isPersonal, personal, revealPersonal } from "./personal.js";
 import { toOtelAttributes } from "./to-otel.js";
 
@@ -22,7 +22,7 @@ describe("withTelemetry", () => {
 
   it("runs the four stages, inside out, and returns what the work returns", async () => {
     const log: string[] = [];
-    const hooks = [recorder(log, "a"), noopTelemetry, recorder(log, "b")];
+    const hooks = [recorder(log, "a"), {}, recorder(log, "b")];
     const value = await withTelemetry({ hooks, operation: "token.issue", monotonicMs: ticking() }, () => 7);
     expect(value).toBe(7);
     expect(log).toEqual([

@@ -1,4 +1,4 @@
-import { type AuthState, errorCodes, errorInfo, SegnoError } from "@segno/core";
+import { type AuthState, errorCodes, SegnoError } from "@segno/core";
 import fc from "fast-check";
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
@@ -133,7 +133,7 @@ describe("answers", () => {
       const response = await one(at("/api/auth/v1/fail"));
       const text = await response.text();
       expect(text).not.toContain("canary");
-      const info = errorInfo(code);
+      const { info } = new SegnoError(code);
       expect(JSON.parse(text)).toMatchObject({
         code: info.wireCode,
         title: info.title,

@@ -1,4 +1,4 @@
-import { errorCodes, errorInfo } from "@segno/core";
+import { errorCodes, SegnoError } from "@segno/core";
 import * as v from "valibot";
 import type { ResolvedConfig } from "../config.js";
 import { cookieNames } from "./cookies.js";
@@ -110,7 +110,10 @@ const oauthErrorSchema: Json = {
 };
 
 function problemSchema(): Json {
-  const onTheWire = errorCodes.filter((code) => errorInfo(code).status !== 0).map((code) => errorInfo(code).wireCode);
+  const onTheWire = errorCodes
+    .map((code) => new SegnoError(code).info)
+    .filter(({ status }) => status !== 0)
+    .map(({ wireCode }) => wireCode);
   const text = { type: "string" };
   return {
     type: "object",
