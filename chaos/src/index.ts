@@ -11,12 +11,23 @@ import {
 } from "./report.ts";
 import { databaseDown } from "./rows/f03-database-down.ts";
 import { databaseSlow } from "./rows/f05-database-slow.ts";
+import { redisLost } from "./rows/f06-redis-lost.ts";
 import { randomKills } from "./rows/f08-kills.ts";
 import { lostReplies } from "./rows/f09-lost-replies.ts";
+import { rotation } from "./rows/f15-rotation.ts";
 import { coldHerd } from "./rows/f17-cold-herd.ts";
 import { refreshStorm } from "./rows/f18-refresh-storm.ts";
 
-const rows: readonly ChaosRow[] = [databaseDown, databaseSlow, randomKills, lostReplies, coldHerd, refreshStorm];
+const rows: readonly ChaosRow[] = [
+  databaseDown,
+  databaseSlow,
+  redisLost,
+  randomKills,
+  lostReplies,
+  rotation,
+  coldHerd,
+  refreshStorm,
+];
 
 const flags = new Set(process.argv.slice(2).filter((text) => text.startsWith("--")));
 const names = process.argv.slice(2).filter((text) => !text.startsWith("--"));

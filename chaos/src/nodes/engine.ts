@@ -1,32 +1,32 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { toExpress } from "@segno/express";
-import { createSegno, silentLogger, type SegnoOptions } from "@segno/server";
-import { postgres, sqlite } from "@segno/server/storage/sql";
-import pg from "pg";
+import { createSegno, type SegnoOptions, silentLogger } from "@segno/server";
 import { type ClockOptions, createNodeClock } from "./clock.ts";
 import { type CrashPoint, dieAt } from "./crash-points.ts";
+import { custodyOf, type CustodyOptions } from "./custody.ts";
 import type { HostContext, Hosted } from "./host.ts";
 import { introspector, origin } from "./site.ts";
+import { databaseOf, type DatabaseOptions, hotStateOf } from "./stores.ts";
 
 export interface EngineNodeOptions {
-  readonly database:
-    | { readonly kind: "sqlite"; readonly file: string }
-    | {
-        readonly kind: "postgres";
-        readonly url: string;
-        readonly max: number;
-        readonly connectTimeoutMs?: number;
-        readonly statementTimeoutMs?: number;
-      };
+  readonly database: DatabaseOptions;
+  /** The port of a Redis for hot state. */
+  readonly redisPort?: number;
   readonly clock?: ClockOptions;
   readonly tokens?: SegnoOptions["tokens"];
+  readonly keys?: SegnoOptions["keys"];
+  readonly custody?: CustodyOptions;
+  /** Default false: most rows would measure the limits instead of the fault. */
+  readonly rateLimit?: boolean;
   /** Tells the parent of every event it delivers. */
   readonly tellsEvents?: boolean;
   /** Ends itself by SIGKILL at the n-th pass of a point. */
   readonly crash?: CrashPoint;
 }
 
-/** An application with the engine inside. Rate limits are off: a row would measure them instead of the fault. */
+const isLoud = process.env["CHAOS_LOUD"] === "1";
+
+/** An application with the engine inside. */
 export async function start(options: EngineNodeOptions, { tell }: HostContext): Promise<Hosted> {
   const clock = createNodeClock(options.clock);
   const passes = dieAt(options.crash);
@@ -34,6 +34,7 @@ export async function start(options: EngineNodeOptions, { tell }: HostContext): 
     baseUrl: origin,
     secret: "1:Kq3nV8xTz1mW5yRb7cJd9fLg2hPs4uXa",
     database: databaseOf(options.database),
+    ...hotStateOf(options.redisPort),
     clientIp: { source: "socket" },
     clock,
     email: {
@@ -42,10 +43,11 @@ export async function start(options: EngineNodeOptions, { tell }: HostContext): 
         passes("mail handed over");
       },
     },
-    logger: process.env["CHAOS_LOUD"] === "1" ? consoleLogger : silentLogger,
+    ...(isLoud ? {} : { logger: silentLogger }),
     production: false,
-    rateLimit: false,
+    rateLimit: options.rateLimit ?? false,
     tokens: { introspectionClients: { [introspector.id]: introspector.secret }, ...options.tokens },
+    keys: { ...options.keys, ...custodyOf(options.custody) },
   });
   if (options.tellsEvents === true) {
     segno.on("*", (event) => {
@@ -75,7 +77,10 @@ export async function start(options: EngineNodeOptions, { tell }: HostContext): 
     asks: {
       hits: (path: string) => hits.get(path) ?? 0,
       advance: (ms: number) => clock.advance(ms),
-      rotate: () => segno.api.rotateKeys(),
+      now: () => clock.nowMs(),
+      rotate: (how: { atOnce?: boolean }) => segno.api.keys.rotate(how),
+      keys: () => segno.api.keys.status(),
+      compromise: ({ kid, sinceMs }: { kid: string; sinceMs: number }) => segno.api.keys.compromise(kid, { sinceMs }),
       watchLag: () => {
         lag.reset();
         lag.enable();
@@ -87,22 +92,4 @@ export async function start(options: EngineNodeOptions, { tell }: HostContext): 
       stop: () => segno.close(),
     },
   };
-}
-
-const consoleLogger: NonNullable<SegnoOptions["logger"]> = {
-  debug: () => {},
-  info: (...given) => console.error("info", ...given),
-  warn: (...given) => console.error("warn", ...given),
-  error: (...given) => console.error("error", ...given),
-};
-
-function databaseOf(database: EngineNodeOptions["database"]): NonNullable<SegnoOptions["database"]> {
-  if (database.kind === "sqlite") return sqlite(database.file);
-  const { url, max, connectTimeoutMs, statementTimeoutMs } = database;
-  const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: connectTimeoutMs ?? 2_000 });
-  pool.on("error", () => {});
-  return postgres(pool, {
-    ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
-    ...(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
-  });
 }

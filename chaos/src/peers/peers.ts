@@ -17,6 +17,19 @@ export interface PostgresServer {
   promote(): void;
 }
 
+export interface RedisServer {
+  readonly port: number;
+  /** `kill -9`: what was in memory is gone. */
+  stop(): Promise<void>;
+}
+
+/** A Vault with a transit engine of our own, and a token for it. */
+export interface VaultServer {
+  readonly port: number;
+  readonly mount: string;
+  readonly token: string;
+}
+
 interface Missing {
   readonly missing: string;
 }
@@ -27,12 +40,25 @@ interface PostgresModule {
   }): Promise<PostgresServer | Missing>;
 }
 
+interface RedisModule {
+  startRedis(options: { readonly port?: number }): Promise<RedisServer | Missing>;
+}
+interface VaultModule {
+  startVault(options: {
+    readonly mayBuild: boolean;
+  }): Promise<{ readonly address: string; readonly rootToken: string; stop(): void } | Missing>;
+}
+
 /** The servers that rows break: started when first asked for, stopped with the run. */
 export interface Peers {
   /** The one all rows share. @throws PeerMissing */
   postgres(): Promise<PostgresServer>;
   /** One more, for the row alone. @throws PeerMissing */
   ownPostgres(options: { readonly standbyOf?: string }): Promise<PostgresServer>;
+  /** One on that port, or on any. @throws PeerMissing */
+  redis(port?: number): Promise<RedisServer>;
+  /** The one all rows share. @throws PeerMissing */
+  vault(): Promise<VaultServer>;
   /** Stops everything, and every node a row left behind. */
   stop(): Promise<void>;
 }
@@ -43,6 +69,7 @@ const script = async (name: string): Promise<unknown> =>
 export function createPeers(): Peers {
   const stops: (() => unknown)[] = [];
   let shared: Promise<PostgresServer> | undefined;
+  let vault: Promise<VaultServer> | undefined;
   const start = async (options: { readonly standbyOf?: string }): Promise<PostgresServer> => {
     const { startPostgres } = (await script("postgres.mjs")) as PostgresModule;
     const server = there(await startPostgres({ isDurable: true, ...options }));
@@ -52,11 +79,37 @@ export function createPeers(): Peers {
   return {
     postgres: () => (shared ??= start({})),
     ownPostgres: start,
+    async redis(port) {
+      const { startRedis } = (await script("redis.mjs")) as RedisModule;
+      const server = there(await startRedis(port === undefined ? {} : { port }));
+      stops.push(server.stop);
+      return server;
+    },
+    vault: () => (vault ??= startVault(stops)),
     async stop() {
       await killNodes();
       for (const stop of stops.splice(0).reverse()) await stop();
     },
   };
+}
+
+async function startVault(stops: (() => unknown)[]): Promise<VaultServer> {
+  const module = (await script("vault.mjs")) as VaultModule;
+  const server = there(await module.startVault({ mayBuild: process.env["SEGNO_REQUIRE_PEERS"] === "1" }));
+  stops.push(server.stop);
+  const ask = async (path: string, body: object): Promise<void> => {
+    const headers = { "X-Vault-Token": server.rootToken };
+    const response = await fetch(`${server.address}/v1/${path}`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(body),
+    });
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  };
+  const mount = `transit-${randomBytes(4).toString("hex")}`;
+  await ask(`sys/mounts/${mount}`, { type: "transit" });
+  await ask(`${mount}/keys/segno`, { type: "aes256-gcm96" });
+  return { port: Number(new URL(server.address).port), mount, token: server.rootToken };
 }
 
 function there<Peer extends object>(peer: Peer | Missing): Peer {

@@ -17,9 +17,8 @@ export const coldHerd: ChaosRow = {
     const database = sqliteFile();
     const engine = await forkNode("engine", { database });
     const { accessToken } = await grant(await signUp(browserAt(() => engine.port)));
-    const jwksUrl = `http://127.0.0.1:${engine.port}/.well-known/jwks.json`;
     const nodes = await Promise.all(
-      Array.from({ length: apis }, () => forkNode("api", { jwksUrl, forgetsKeys: options.isBroken })),
+      Array.from({ length: apis }, () => forkNode("api", { issuerPort: engine.port, forgets: options.isBroken })),
     );
     const fetches = () => engine.ask<number>("hits", "/.well-known/jwks.json");
     const since = performance.now();

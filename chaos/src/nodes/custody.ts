@@ -1,0 +1,33 @@
+import type { SegnoOptions } from "@segno/server";
+import { type KeyCustody, vaultRemote, vaultWrapped } from "@segno/server/custody";
+
+/** Where a node keeps its keys. */
+export type CustodyOptions =
+  | {
+      readonly kind: "vault";
+      readonly mode: "wrapped" | "remote";
+      readonly address: string;
+      readonly mount: string;
+      readonly token: string;
+    }
+  /** In the open: for the row that steals a key. */
+  | { readonly kind: "open" };
+
+type Keys = NonNullable<SegnoOptions["keys"]>;
+
+export function custodyOf(options: CustodyOptions | undefined): Pick<Keys, "custody"> {
+  if (options === undefined) return {};
+  if (options.kind === "open") return { custody: openCustody };
+  const { address, mount, token } = options;
+  const given = { address, mount, login: { method: "token", token } } as const;
+  return { custody: options.mode === "wrapped" ? vaultWrapped(given) : vaultRemote(given) };
+}
+
+/** Wraps nothing. */
+const openCustody: KeyCustody = {
+  mode: "wrapped",
+  name: "open",
+  wrap: async (plain) => Buffer.from(plain).toString("base64"),
+  unwrap: async (wrapped) => Buffer.from(wrapped, "base64"),
+  check: async () => {},
+};
