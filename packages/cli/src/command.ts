@@ -52,7 +52,7 @@ export interface Command {
 
 /** Options of every command. */
 export const commonOptions: Readonly<Record<string, OptionRow>> = {
-  config: { type: "string", value: "FILE", help: "a module that exports the engine as `segno`; else the environment" },
+  config: { type: "string", value: "FILE", help: "a module that exports the engine as `segno`; else $SEGNO_CONFIG" },
   env: { type: "string", value: "FILE", help: "reads variables from a file first; those already set win" },
   json: { type: "boolean", help: "one JSON document on stdout; logs and progress stay on stderr" },
   yes: { type: "boolean", help: "answers yes; needed where there is no terminal to ask on" },

@@ -1,8 +1,19 @@
 import type { Command } from "./command.js";
 import { doctorCommand } from "./doctor/doctor.js";
+import { keysCompromiseCommand } from "./keys/compromise.js";
+import { keysRotateCommand } from "./keys/rotate.js";
+import { keysStatusCommand } from "./keys/status.js";
 import { applyCommand } from "./migrate/apply.js";
 import { planCommand } from "./migrate/plan.js";
 import { statusCommand } from "./migrate/status.js";
 
 /** Every command, in the order help shows them. */
-export const commands: readonly Command[] = [doctorCommand, planCommand, applyCommand, statusCommand];
+export const commands: readonly Command[] = [
+  doctorCommand,
+  planCommand,
+  applyCommand,
+  statusCommand,
+  keysStatusCommand,
+  keysRotateCommand,
+  keysCompromiseCommand,
+];

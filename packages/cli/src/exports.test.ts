@@ -14,6 +14,9 @@ it("has a named list of commands and options; a change here needs a changeset", 
       "migrate plan --config --env --json --yes --help",
       "migrate apply --config --env --json --yes --help",
       "migrate status --config --env --json --yes --help",
+      "keys status --all --config --env --json --yes --help",
+      "keys rotate --at-once --change-custody --purpose --config --env --json --yes --help",
+      "keys compromise KID --since --keep-sessions --config --env --json --yes --help",
     ]
   `);
 });

@@ -2,21 +2,24 @@ import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Segno } from "@segno/server";
+import type { LogFields, Logger, Segno } from "@segno/server";
 import { CommandError, faultsOf, firstLine } from "./failure.js";
+import type { Terminal } from "./terminal.js";
 
 const docs = "docs/concepts/command-line.md#configuration";
 
 /** The engine the environment describes. Mail cannot be told by variables, and a tool sends none. */
-export async function engineFromEnvironment(needs: "store" | "everything"): Promise<Segno> {
+export async function engineFromEnvironment(needs: "store" | "everything", terminal: Terminal): Promise<Segno> {
   const { createSegno } = await import("@segno/server");
   const email = { send: async () => Promise.reject(new Error("The command line sends no mail.")) };
-  if (needs === "everything") return createSegno({ email });
+  const logger = loggerOn(terminal);
+  if (needs === "everything") return createSegno({ email, logger });
   // what only the database is needed for asks for nothing else: the secret is never used
   const secret = `1:${randomBytes(32).toString("base64url")}`;
   const origin = "http://localhost";
   return createSegno({
     email,
+    logger,
     secret,
     baseUrl: origin,
     issuer: origin,
@@ -24,6 +27,15 @@ export async function engineFromEnvironment(needs: "store" | "everything"): Prom
     clientIp: { source: "socket" },
     production: false,
   });
+}
+
+/** What the engine has to say while a command runs, for people. */
+function loggerOn(terminal: Terminal): Logger {
+  const say = (message: string, fields: LogFields = {}) => {
+    const facts = Object.entries(fields).map(([name, value]) => ` ${name}=${value}`);
+    terminal.note(`log: ${message}${facts.join("")}`);
+  };
+  return { debug: () => {}, info: () => {}, warn: say, error: say };
 }
 
 /**

@@ -58,18 +58,23 @@ type Parsed = Pick<CommandInput, "values" | "positionals">;
 
 function parse(command: Command, args: readonly string[]): Parsed {
   try {
+    const given = args.slice(command.name.split(" ").length);
+    const kids = command.positionals === undefined ? [] : given.filter(isKidLikeAnOption);
     const { values, positionals } = parseArgs({
-      args: args.slice(command.name.split(" ").length),
+      args: given.filter((arg) => !kids.includes(arg)),
       options: Object.fromEntries(Object.entries(optionsOf(command)).map(([name, { type }]) => [name, { type }])),
       allowPositionals: true,
       strict: true,
     });
-    return { values: values as Parsed["values"], positionals };
+    return { values: values as Parsed["values"], positionals: [...positionals, ...kids] };
   } catch (error) {
     const [sentence = ""] = failureOf(error).cause.split(". ");
     throw new UsageError(`${sentence.replace(/\.$/, "")}.`, `See what it takes: segno ${command.name} --help`);
   }
 }
+
+/** A key id is a SHA-256 in base64url (RFC 7638): one in 64 begins like an option. */
+const isKidLikeAnOption = (arg: string) => /^-[A-Za-z0-9_-]{42}$/.test(arg);
 
 function requirePositionals(command: Command, given: readonly string[]): void {
   const wanted = command.positionals ?? [];
@@ -83,15 +88,19 @@ async function runCommand(command: Command, input: Parsed & { readonly terminal:
   const { values, positionals, terminal } = input;
   const opened: Segno[] = [];
   loadVariables(values["env"]);
+  // once for a whole shell, as in a runbook
+  const named = process.env["SEGNO_CONFIG"];
+  const given = values["config"] === undefined && named ? { ...values, config: named } : values;
   try {
     return await command.run({
-      values,
+      values: given,
       positionals,
       terminal,
       environment: process.env,
       async engine(needs) {
-        const { config } = values;
-        const engine = typeof config === "string" ? await engineFromModule(config) : await engineFromEnvironment(needs);
+        const { config } = given;
+        const engine =
+          typeof config === "string" ? await engineFromModule(config) : await engineFromEnvironment(needs, terminal);
         opened.push(engine);
         return engine;
       },

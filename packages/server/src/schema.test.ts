@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { StoreSource } from "@segno/server/storage/sql";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { testDatabases, type TestDatabase } from "../test/stores.js";
@@ -14,6 +16,8 @@ const options: SegnoOptions = {
   production: false,
   logger: silentLogger,
 };
+const loader = new URL("../test/source-loader.mjs", import.meta.url).href;
+const script = fileURLToPath(new URL("../test/killed-migration.ts", import.meta.url));
 const engines: Segno[] = [];
 const engineOn = (source: StoreSource | string, further: SegnoOptions = {}): Segno => {
   const segno = createSegno({ ...options, ...further, database: source });
@@ -68,6 +72,18 @@ for (const kind of testDatabases.filter(({ name }) => !name.includes("memory")))
       await waiting.schema.apply();
       await waiting.ready();
       expect((await waiting.health()).status).toBe("ready");
+    });
+
+    it("leaves the schema as it was when it is killed, at whatever statement, and can be run again", async () => {
+      const { schema } = engineOn(database.source());
+      const before = await schema.status();
+      const statements = before.migrations[0]?.statements.length ?? 0;
+      for (const dieAt of [1, 2, Math.ceil(statements / 2), statements]) {
+        const args = ["--import", loader, script, database.address ?? "", String(dieAt)];
+        expect(spawnSync(process.execPath, args, { stdio: "ignore" }).signal).toBe("SIGKILL");
+        expect(await schema.status()).toEqual(before);
+      }
+      expect(await schema.apply()).toEqual(migrations.map(({ number }) => number));
     });
 
     it("says which migration was changed or is newer, and applies nothing there", async () => {

@@ -100,9 +100,17 @@ function checkProxy(answer: Response, { clientIp }: InspectedConfiguration): rea
 
 async function checkHealth(base: URL, { basePath }: InspectedConfiguration): Promise<Finding> {
   const answer = await ask(new URL(`${basePath}/health/ready`, base));
-  if (answer instanceof Response && answer.status === 200) return ok("health", "the running engine is ready");
-  const status = answer instanceof Response ? `answers ${answer.status}` : `does not answer: ${answer}`;
-  const isMissing = answer instanceof Response && answer.status === 404;
+  if (!(answer instanceof Response)) return notReady(`does not answer: ${answer}`, basePath, false);
+  const body = await answer.text();
+  if (answer.status !== 200) return notReady(`answers ${answer.status}`, basePath, answer.status === 404);
+  if (!body.includes('"degraded"')) return ok("health", "the running engine is ready");
+  return warn("health", `the running engine works, but not all is well: ${body.slice(0, 200)}`, {
+    fix: "Look at what it calls degraded before it fails: keys are degraded while their custody does not answer",
+    docs: "docs/runbooks/vault-outage.md",
+  });
+}
+
+function notReady(status: string, basePath: string, isMissing: boolean): Finding {
   return fail("health", `${basePath}/health/ready ${status}`, {
     fix: isMissing
       ? `Mount the engine at ${basePath}, or set basePath to where it is`

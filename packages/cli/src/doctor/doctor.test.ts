@@ -159,7 +159,7 @@ await segno.ready();
       expect((await doctor(["--config", "start.ts"], env)).of("keys")?.level).toBe("ok");
       const found = await doctor([], env);
       expect(found.of("clock")?.level).toBe("ok");
-      expect(found.of("keys")?.found).toMatch(/2 live, every one opens; spare \S{43} is published/);
+      expect(found.of("keys")?.found).toMatch(/^2 live, every one opens \(custody local\); spare published \d+ s ago$/);
       const stranger = await doctor([], { ...env, SEGNO_SECRET: "1:9sLw2vNq7XtRb4KzYd8mHc3PfGj6UaEo" });
       expect(stranger.of("keys")).toMatchObject({ level: "fail", fix: expect.stringContaining("SEGNO_SECRET") });
       await database.drop();
@@ -266,6 +266,16 @@ describe("segno doctor --url", () => {
       "fail",
       "answers 503",
       { instead: (path) => (path.endsWith("/ready") ? new Response("", { status: 503 }) : undefined) },
+    ],
+    [
+      "an engine that is degraded",
+      "health",
+      "warn",
+      "not all is well",
+      {
+        instead: (path) =>
+          path.endsWith("/ready") ? Response.json({ status: "ready", checks: { keys: "degraded" } }) : undefined,
+      },
     ],
     ["a page instead of JSON", "issuer", "fail", "says nothing", { instead: () => new Response("<html>") }],
   ] satisfies readonly (readonly [string, string, string, string, LiveEngine["front"]])[])(

@@ -52,7 +52,7 @@ async function examine(input: CommandInput): Promise<readonly Finding[]> {
     checkClientIp(inspection),
     ...checkMail(inspection, typeof input.values["config"] === "string"),
     ...checkStore(inspection),
-    ...checkKeys(keys),
+    ...checkKeys(keys, inspection.atMs),
     ...(typeof url === "string" ? await checkUrl(new URL(url), { configuration, nowMs: engine.clock.nowMs }) : []),
   ];
 }

@@ -4,6 +4,8 @@ export interface KeyHealth {
   readonly kid: string;
   readonly state: KeyRow["state"];
   readonly custody: string;
+  /** Milliseconds since 1970. */
+  readonly publishedAtMs: number;
   /** Whether the private half opens and fits. A key that only verifies needs none. */
   readonly opens: boolean;
 }
@@ -27,8 +29,14 @@ export async function keyringHealth(
 ): Promise<KeyringHealth> {
   const keys = await Promise.all(
     rows.map(async (row): Promise<KeyHealth> => {
-      const { kid, state, custody } = row;
-      return { kid, state, custody, opens: isOpen === undefined ? await opensNow(parts, row) : isOpen(row) };
+      const { kid, state, custody, published_at: publishedAtMs } = row;
+      return {
+        kid,
+        state,
+        custody,
+        publishedAtMs,
+        opens: isOpen === undefined ? await opensNow(parts, row) : isOpen(row),
+      };
     }),
   );
   const opens = (state: KeyRow["state"]): boolean => keys.some((key) => key.state === state && key.opens);

@@ -76,6 +76,7 @@ export function createKeyring(given: KeyringParts): Keyring {
   let loaded: Loaded | undefined;
   let rewrappedAtMs: number | undefined;
   let foreignKid: string | undefined;
+  let hasOpened = false;
   let timer: NodeJS.Timeout | undefined;
 
   async function load(db: Db): Promise<Loaded> {
@@ -257,10 +258,11 @@ export function createKeyring(given: KeyringParts): Keyring {
       const rows = await listLiveKeys(store.db, purpose);
       const isOpen = (row: KeyRow) => isOwn(row) && openKeys.get(row) !== undefined;
       const found = await keyringHealth({ custody, purpose }, rows, asksCustody ? undefined : isOpen);
-      const isFailing = guarded.isFailing() || openKeys.isFailing();
+      const isFailing = guarded.isFailing() || openKeys.isOverdue();
       // where each signature is a call, an open key is worth nothing while calls fail
       const cannotSign = found.status === "failed" || (custody.mode === "remote" && guarded.isFailing());
-      if (cannotSign) return { ...found, status: "failed", isOutage: uses.hasSigned() && isFailing && !isInProcess };
+      hasOpened ||= !cannotSign;
+      if (cannotSign) return { ...found, status: "failed", isOutage: hasOpened && guarded.isFailing() };
       return isFailing ? { ...found, status: "degraded" } : found;
     },
     start() {

@@ -9,8 +9,8 @@ export interface OpenKeys {
   open(row: KeyRow): Promise<OpenedKey>;
   /** Forgets every other key. */
   keepOnly(rows: readonly KeyRow[]): void;
-  /** Whether the custody did not open a key when it was asked last. */
-  isFailing(): boolean;
+  /** Whether any key is used longer than its lease because the custody does not renew it. */
+  isOverdue(): boolean;
 }
 
 type OpenKeysParts = Pick<Engine, "config" | "clock" | "log"> & CustodyParts;
@@ -39,7 +39,6 @@ export function createOpenKeys(
   const entries = new Map<string, Entry>();
   const opening = new Map<string, Promise<OpenedKey>>();
   const triedAtMs = new Map<string, number>();
-  const closed = new Set<string>();
 
   /** A clock that was set back makes the lease due at once, and the time after it start now. */
   function ageOf(entry: Entry): number {
@@ -50,16 +49,9 @@ export function createOpenKeys(
   }
 
   async function ask(row: KeyRow): Promise<OpenedKey> {
-    const openedAtMs = clock.nowMs();
-    try {
-      const key = await openKey(parts, row);
-      entries.set(row.kid, { key, openedAtMs });
-      closed.delete(row.kid);
-      return key;
-    } catch (error) {
-      closed.add(row.kid);
-      throw error;
-    }
+    const key = await openKey(parts, row);
+    entries.set(row.kid, { key, openedAtMs: clock.nowMs() });
+    return key;
   }
 
   function open(row: KeyRow): Promise<OpenedKey> {
@@ -98,12 +90,8 @@ export function createOpenKeys(
     keepOnly(rows) {
       const kids = new Set(rows.map((row) => row.kid));
       for (const kid of entries.keys()) if (!kids.has(kid)) entries.delete(kid);
-      for (const kid of [...triedAtMs.keys(), ...closed]) {
-        if (kids.has(kid)) continue;
-        triedAtMs.delete(kid);
-        closed.delete(kid);
-      }
+      for (const kid of triedAtMs.keys()) if (!kids.has(kid)) triedAtMs.delete(kid);
     },
-    isFailing: () => closed.size > 0,
+    isOverdue: () => [...entries.values()].some((entry) => ageOf(entry) >= leaseMs + retryMs),
   };
 }

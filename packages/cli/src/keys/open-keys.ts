@@ -1,0 +1,25 @@
+import type { Segno } from "@segno/server";
+import type { CommandInput } from "../command.js";
+import { CommandError } from "../failure.js";
+import { refusalOf } from "../migrate/describe.js";
+
+/**
+ * The engine, able to run key verbs and nothing by itself. Migrations are not applied on the way: that is a decision of
+ * its own.
+ */
+export async function openKeys({ engine }: CommandInput): Promise<Segno["api"]["keys"]> {
+  const segno = await engine("everything");
+  const status = await segno.schema.status();
+  const refusal = refusalOf(status);
+  if (refusal !== undefined) throw new CommandError(refusal);
+  if (status.state === "pending") {
+    throw new CommandError({
+      code: "schema_pending",
+      cause: `${segno.schema.store} lacks migrations, so there are no keys to look at.`,
+      fix: "segno migrate apply",
+      docs: "docs/concepts/command-line.md#migrations",
+    });
+  }
+  await segno.ready({ background: false });
+  return segno.api.keys;
+}
