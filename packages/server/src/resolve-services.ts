@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { createLocalKeySet, createRemoteKeySet } from "@segno/core";
+import { areAssertionAlgorithms, assertionAlgorithms } from "./clients/index.js";
 import type {
   ClientAuthentication,
   DelegationOptions,
@@ -39,6 +40,10 @@ export function readServices(
   const services = new Map<string, ServiceClient>();
   for (const [id, options] of Object.entries(given)) {
     const fault = (text: string) => void faults.push(`services[${JSON.stringify(id)}]${text}`);
+    if (options.authentication === undefined || options.audiences === undefined) {
+      fault(": needs authentication and audiences");
+      continue;
+    }
     for (const name of Object.keys(options)) if (!known.includes(name)) fault(`.${name}: there is no such option`);
     checkId(id, around, fault);
     const { grants = ["client_credentials"], scopes = [], audiences, expiresAt } = options;
@@ -127,9 +132,11 @@ function checkAuthentication(authentication: ClientAuthentication, fault: Fault)
 }
 
 function checkKeys(
-  { jwks, jwksUri }: Extract<ClientAuthentication, { method: "private_key_jwt" }>,
+  { jwks, jwksUri, algorithms }: Extract<ClientAuthentication, { method: "private_key_jwt" }>,
   fault: Fault,
 ): void {
+  if (algorithms !== undefined && !areAssertionAlgorithms(algorithms))
+    fault(`.algorithms: must be among ${assertionAlgorithms.join(", ")}`);
   if ((jwks === undefined) === (jwksUri === undefined)) return fault(": needs jwks or jwksUri, not both");
   try {
     if (jwks !== undefined) createLocalKeySet(jwks);

@@ -278,6 +278,15 @@ describe("options of clients", () => {
         /private key material/,
       ],
       ["reports", { ...good, authentication: { method: "private_key_jwt", jwksUri: "http://evil.example" } }, /https/],
+      ["reports", { scopes: [] }, /needs authentication and audiences/],
+      [
+        "reports",
+        {
+          ...good,
+          authentication: { method: "private_key_jwt", jwks: { keys: [ordersKey.jwk] }, algorithms: ["HS256"] },
+        },
+        /algorithms: must be among/,
+      ],
       ["reports", { ...good, authentication: { method: "tls_client_auth" } }, /exactly one of/],
       ["reports", { ...good, authentication: { method: "tls_client_auth", dns: "a", uri: "b" } }, /exactly one of/],
       [

@@ -3,7 +3,7 @@ import { createLocalKeySet, encodeBase64Url, type JwkSet, SegnoError, type Signi
 import type { ServiceCredential } from "../config.js";
 import type { Actor, Engine } from "../engine.js";
 import { serviceAccountPrefix } from "./find-service.js";
-import { knownAudiences, knownScopes } from "./known-rights.js";
+import { areAssertionAlgorithms, knownAudiences, knownScopes } from "./known-rights.js";
 import { presentAccount, type ServiceAccount } from "./list-service-accounts.js";
 import { type ClientRow, insertClient } from "./store.js";
 
@@ -37,6 +37,15 @@ export interface CreatedServiceAccount {
   readonly secret?: string;
 }
 
+const fields: readonly string[] = [
+  "name",
+  "scopes",
+  "audiences",
+  "authentication",
+  "expiresInSeconds",
+  "accessTokenSeconds",
+] satisfies (keyof NewServiceAccount)[];
+
 /**
  * Makes a service account: a confidential client with a few listed scopes and an end (R115). It may use
  * `client_credentials` and nothing else.
@@ -47,6 +56,7 @@ export async function createServiceAccount(
   input: NewServiceAccount,
   actor: Actor,
 ): Promise<CreatedServiceAccount> {
+  for (const name of Object.keys(input)) if (!fields.includes(name)) throw refused(name);
   checkRights(engine, input);
   const { expiresInSeconds = 86_400, accessTokenSeconds = engine.config.tokens.accessTokenSeconds } = input;
   if (!isWithin(expiresInSeconds, 60, 31_536_000)) throw refused("expiresInSeconds");
@@ -120,6 +130,7 @@ function keysIn({
     throw new SegnoError("invalid_input", "The keys of a service account cannot be used.", { cause });
   }
   if (jwks.keys.length === 0) throw refused("jwks");
+  if (algorithms !== undefined && !areAssertionAlgorithms(algorithms)) throw refused("algorithms");
   return { method, jwks, ...(algorithms === undefined ? {} : { algorithms }) };
 }
 
@@ -128,7 +139,7 @@ function isWithin(value: number, least: number, most: number): boolean {
 }
 
 function refused(field: string): SegnoError {
-  return new SegnoError("invalid_input", `A service account cannot be made: ${field} is not valid.`, {
+  return new SegnoError("invalid_input", "A service account cannot be made of this.", {
     detail: { field },
   });
 }

@@ -12,6 +12,6 @@ export {
   type ServiceAccountAuthentication,
 } from "./create-service-account.js";
 export { isServiceLive } from "./find-service.js";
-export { knownAudiences } from "./known-rights.js";
+export { areAssertionAlgorithms, assertionAlgorithms, knownAudiences } from "./known-rights.js";
 export { listServiceAccounts, type ServiceAccount } from "./list-service-accounts.js";
 export { endExpiredServiceAccounts, revokeServiceAccount } from "./revoke-service-account.js";

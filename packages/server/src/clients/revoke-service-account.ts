@@ -1,5 +1,5 @@
 import type { Actor, Engine } from "../engine.js";
-import { leaveClientStatus } from "../status-lists/index.js";
+import { forgetClientStatuses, leaveClientStatus } from "../status-lists/index.js";
 import { deleteEndedClients, endClient, endExpiredClients } from "./store.js";
 
 /**
@@ -31,7 +31,7 @@ export async function endExpiredServiceAccounts(engine: Engine): Promise<void> {
       const actor = { requestId: engine.newId(), clientId };
       await engine.events.append(trx, "client.revoked", actor, { reason: "expired" });
     }
-    await deleteEndedClients(trx, nowMs);
+    await forgetClientStatuses(trx, await deleteEndedClients(trx, nowMs));
   });
   engine.events.nudge();
 }

@@ -94,6 +94,8 @@ describe.each(testDatabases)("service accounts: $name", ({ skipped, create }) =>
     node.clock.advance({ days: 32 });
     await endExpiredServiceAccounts(node.engine);
     expect(await listServiceAccounts(node.engine)).toEqual([]);
+    const places = await node.engine.store.db.selectFrom("segno_client_statuses").selectAll().execute();
+    expect(places).toEqual([]);
   });
 
   it("ends when it is revoked: at once, on every node, with its tokens", async () => {
@@ -168,6 +170,11 @@ describe.each(testDatabases)("service accounts: $name", ({ skipped, create }) =>
       { authentication: { method: "self_signed_tls_client_auth", thumbprints: [] } },
       { authentication: { method: "self_signed_tls_client_auth", thumbprints: ["x"] } },
       { authentication: { method: "none" } },
+      { authentication: { method: "private_key_jwt", jwks: { keys: [clientKey("a").jwk] }, algorithms: ["none"] } },
+      { authentication: { method: "private_key_jwt", jwks: { keys: [clientKey("a").jwk] }, algorithms: [] } },
+      { grants: ["token_exchange"] },
+      { id: "service_00000000000000000000000000000000" },
+      { clientId: "orders-api" },
     ]) {
       expect(await codeOf(bad), JSON.stringify(bad)).toBe("invalid_input");
     }

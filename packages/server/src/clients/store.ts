@@ -53,9 +53,12 @@ export async function endExpiredClients(trx: Db, { nowMs, reason }: Ending): Pro
 /** What ended long ago; its id is never used again. */
 const keepMs = 30 * 86_400_000;
 
-export async function deleteEndedClients(trx: Db, nowMs: number): Promise<void> {
-  await trx
+/** @returns the ids of those it deleted */
+export async function deleteEndedClients(trx: Db, nowMs: number): Promise<readonly string[]> {
+  const rows = await trx
     .deleteFrom("segno_clients")
     .where("revoked_at", "<", nowMs - keepMs)
+    .returning("id")
     .execute();
+  return rows.map(({ id }) => id);
 }

@@ -56,6 +56,12 @@ export async function leaveClientStatus(engine: Engine, trx: Db, client: ClientS
   return true;
 }
 
+/** Of clients that are gone for good. Their places are given back by the sweep, when no token can name them any more. */
+export async function forgetClientStatuses(trx: Db, clientIds: readonly string[]): Promise<void> {
+  if (clientIds.length === 0) return;
+  await trx.deleteFrom("segno_client_statuses").where("client_id", "in", clientIds).execute();
+}
+
 /** No access token lives longer than an hour; ten minutes more for clocks. */
 const longestMs = 4_200_000;
 const never = Number.MAX_SAFE_INTEGER;

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { assertionAlgorithms } from "../clients/index.js";
 import type { ResolvedConfig } from "../config.js";
 import { isHeld } from "../http/index.js";
 import { jwksMaxAgeSeconds, jwksStaleSeconds } from "../keys/index.js";
@@ -40,8 +41,6 @@ const clientMethods = [
   "tls_client_auth",
   "self_signed_tls_client_auth",
 ];
-/** What a client may be registered for; without a word about it, all but RS256. */
-const assertionAlgorithms = ["ES256", "ES384", "EdDSA", "Ed25519", "PS256", "RS256"];
 
 /** A key begins to sign only after every cache that honours this has asked again. */
 const cacheControl = `public, max-age=${jwksMaxAgeSeconds}, stale-while-revalidate=${jwksStaleSeconds}`;
