@@ -289,6 +289,35 @@ describe("strict JSON and forms", () => {
     }
     expect(parseStrictJson('{"a":":","b":"\\":\\\\"}')).toEqual({ a: ":", b: '":\\' });
   });
+  const refused = (text: string) =>
+    expect(() => parseStrictJson(text), text.slice(0, 60)).toThrow(expect.objectContaining({ code: "invalid_input" }));
+
+  it("T-071: refuses names of the language at any depth by itself, before a schema looks", () => {
+    for (const name of ["__proto__", "constructor", "prototype", "\\u005f_proto__"]) {
+      for (const [before, after] of [
+        ["", ""],
+        ['{"a":', "}"],
+        ["[", "]"],
+        ['{"response":{"clientExtensionResults":', "}}"],
+        ['[[{"a":[', "]}]]"],
+      ]) {
+        refused(`${before}{"${name}":{"polluted":1}}${after}`);
+        refused(`${before}{"x":1,"${name}":null}${after}`);
+      }
+    }
+    expect(parseStrictJson('{"proto":1,"a":"__proto__"}')).toEqual({ proto: 1, a: "__proto__" });
+  });
+  it("T-073: bounds depth, members and items, exactly", () => {
+    const deep = (depth: number) => `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
+    const list = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+    const members = (count: number) => `{${Array.from({ length: count }, (_, index) => `"k${index}":1`).join()}}`;
+    const items = (count: number) => `[${Array.from({ length: count }, () => "0").join()}]`;
+    for (const good of [deep(12), list(12), members(256), items(256)]) expect(parseStrictJson(good)).toBeDefined();
+    for (const bad of [deep(13), list(13), members(257), items(257)]) refused(bad);
+    // spread over many objects and lists they count together
+    refused(`{"a":${members(200)},"b":${members(100)}}`);
+    refused(`{"a":${items(200)},"b":${items(100)}}`);
+  });
   it("reads what URLSearchParams writes", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.string(), { maxKeys: 10 }), (fields) => {
