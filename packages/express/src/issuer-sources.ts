@@ -18,6 +18,7 @@ export interface IssuerSources {
 export interface IssuerSourcesInput {
   readonly issuer: string;
   readonly jwksUrl?: string;
+  readonly verifierName?: string;
   readonly keys?: KeySet;
   readonly statusList?: StatusList | false;
   readonly algorithms?: readonly SigningAlgorithm[];
@@ -33,18 +34,19 @@ export function issuerSources(input: IssuerSourcesInput): IssuerSources {
   if (input.keys !== undefined && input.jwksUrl !== undefined) throw new TypeError("Give keys or jwksUrl, not both.");
   const { keys, statusList, clock, fetch } = input;
   if (keys !== undefined || statusList !== undefined || clock !== undefined || fetch !== undefined) return make(input);
-  const { issuer, jwksUrl, algorithms } = input;
-  const name = JSON.stringify([issuer, jwksUrl, algorithms]);
+  const { issuer, jwksUrl, algorithms, verifierName } = input;
+  const name = JSON.stringify([issuer, jwksUrl, algorithms, verifierName]);
   const known = shared.get(name) ?? make(input);
   shared.set(name, known);
   return known;
 }
 
 function make(input: IssuerSourcesInput): IssuerSources {
-  const { issuer, algorithms, clock, fetch, statusList } = input;
+  const { issuer, algorithms, clock, fetch, statusList, verifierName } = input;
   const common = { ...(clock && { clock }), ...(fetch && { fetch }) };
   const url = input.jwksUrl ?? `${issuer.replace(/\/$/, "")}/.well-known/jwks.json`;
-  const keys = input.keys ?? createRemoteKeySet({ url, ...common });
+  const keys =
+    input.keys ?? createRemoteKeySet({ url, ...common, ...(verifierName !== undefined && { verifierName }) });
   if (statusList === false) return { keys, statusList: undefined };
   return {
     keys,

@@ -121,13 +121,16 @@ describe("requireAccessToken", () => {
   });
 
   it("fetches the key set of the issuer once, then checks offline", async () => {
-    const load = vi.fn(() => Promise.resolve(Response.json(jwks)));
-    const call = await api({ fetch: load });
+    const load = vi.fn((_url: string, _init: { readonly headers: Record<string, string> }) =>
+      Promise.resolve(Response.json(jwks)),
+    );
+    const call = await api({ fetch: load, verifierName: "orders" });
     for (let round = 0; round < 3; round += 1) {
       expect((await call({ authorization: `Bearer ${makeToken({ jti: `t${round}` })}` })).status).toBe(200);
     }
     expect(load).toHaveBeenCalledTimes(1);
     expect(String(load.mock.calls.flat()[0])).toContain(`${issuer}/.well-known/jwks.json`);
+    expect(load.mock.calls[0]?.[1].headers).toMatchObject({ "segno-verifier": "orders" });
   });
 
   it.each([

@@ -40,6 +40,11 @@ export interface RequireAccessTokenOptions extends AccessRequirement {
   readonly audience: string;
   /** Where the issuer's keys are; default `/.well-known/jwks.json` at the issuer. */
   readonly jwksUrl?: string;
+  /**
+   * What this API calls itself to the issuer when it fetches the key set: the issuer then waits for it before a new key
+   * signs, and lists it by name. Default: no name.
+   */
+  readonly verifierName?: string;
   /** Keys that are at hand, instead of `jwksUrl`. */
   readonly keys?: KeySet;
   /**
@@ -84,7 +89,7 @@ export interface RequireAccessTokenOptions extends AccessRequirement {
 }
 
 const known =
-  "issuer audience jwksUrl keys dpop origin algorithms clockToleranceSeconds clock fetch isRevoked isReplay clientCertificate statusList introspection fresh";
+  "issuer audience jwksUrl keys dpop origin algorithms clockToleranceSeconds clock fetch isRevoked isReplay clientCertificate statusList introspection fresh verifierName";
 
 /**
  * Lets a request pass when its access token holds: signature, type, issuer, audience, times, possession of the key it

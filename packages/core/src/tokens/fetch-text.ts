@@ -40,6 +40,8 @@ interface FetchTextInput {
   readonly fetch: KeySetFetch | undefined;
   readonly timeoutMs: number;
   readonly maxBytes: number;
+  /** Goes into the header `Segno-Verifier`. */
+  readonly verifierName?: string | undefined;
 }
 
 export type FetchedText =
@@ -70,6 +72,7 @@ export async function fetchText(input: FetchTextInput): Promise<FetchedText> {
 async function read(input: FetchTextInput, signal: AbortSignal): Promise<FetchedText> {
   const headers: Record<string, string> = { accept: input.accept };
   if (input.etag !== null) headers["if-none-match"] = input.etag;
+  if (input.verifierName !== undefined) headers["segno-verifier"] = input.verifierName;
   const request: KeySetFetch = input.fetch ?? ((url, init) => fetch(url, init));
   const common = { headers, redirect: "manual", signal } as const;
   if (input.post !== undefined) {

@@ -213,6 +213,17 @@ describe("createRemoteKeySet", () => {
     platform.mockRestore();
   });
 
+  it("tells the issuer its name, where it has one, and takes no name that breaks a header", async () => {
+    const { remote, set } = setUp([one.jwk], { verifierName: "orders.eu-1" });
+    await set.resolve(ask("one"));
+    expect(remote.requests[0]?.[1].headers).toMatchObject({ "segno-verifier": "orders.eu-1" });
+    const plain = setUp();
+    await plain.set.resolve(ask("one"));
+    expect(plain.remote.requests[0]?.[1].headers).not.toHaveProperty("segno-verifier");
+    for (const verifierName of ["", "a b", "a\r\nx: y", "ü", "x".repeat(65)])
+      expect(() => createRemoteKeySet({ url, verifierName })).toThrow(TypeError);
+  });
+
   it("refuses an unsafe URL and senseless limits", () => {
     for (const bad of [
       "http://app.example.com/jwks",

@@ -21,6 +21,11 @@ export interface RemoteKeySetOptions {
   readonly timeoutMs?: number;
   /** The largest answer that is read, in bytes. Default 65536. */
   readonly maxBytes?: number;
+  /**
+   * What this verifier calls itself to the issuer, in the header `Segno-Verifier`: a Segno engine then waits for it before
+   * a key begins to sign, and `segno keys status` lists it by name. Up to 64 of `A-Z a-z 0-9 . _ : -`. Default: none.
+   */
+  readonly verifierName?: string;
   /** Told of every failed or refused refresh. What it throws is ignored. */
   readonly onProblem?: (error: SegnoError) => void;
 }
@@ -38,7 +43,8 @@ interface Loaded {
  * twice is refused whole and reported to `onProblem`.
  *
  * `resolve` throws SegnoError `key_set_unavailable` when a key cannot be decided.
- * @throws TypeError when the URL is not https (or http on loopback) or a limit is not a positive number
+ * @throws TypeError when the URL is not https (or http on loopback), a limit is not a positive number, or the name has
+ * other characters
  * @example
  * const keys = createRemoteKeySet({ url: "https://app.example.com/.well-known/jwks.json" });
  */
@@ -50,6 +56,7 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
   const maxStaleMs = seconds(options.maxStaleSeconds, 3600, "maxStaleSeconds");
   const timeoutMs = positive(options.timeoutMs, 5000, "timeoutMs");
   const maxBytes = positive(options.maxBytes, 65_536, "maxBytes");
+  const verifierName = checkedName(options.verifierName);
   let loaded: Loaded | undefined;
   let attemptedAtMs: number | undefined;
   let lastAttemptFailed = false;
@@ -58,7 +65,7 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
   async function load(): Promise<void> {
     try {
       const etag = loaded?.etag ?? null;
-      const answer = await fetchText({ ...asked, url, etag, fetch: options.fetch, timeoutMs, maxBytes });
+      const answer = await fetchText({ ...asked, url, etag, fetch: options.fetch, timeoutMs, maxBytes, verifierName });
       if (answer.status === "unchanged") {
         if (loaded !== undefined) loaded = { ...loaded, atMs: clock.nowMs() };
       } else {
@@ -107,6 +114,11 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
   }
 
   return { current, resolve };
+}
+
+function checkedName(name: string | undefined): string | undefined {
+  if (name === undefined || /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/.test(name)) return name;
+  throw new TypeError("`verifierName` must be 1 to 64 letters, digits or . _ : -");
 }
 
 const asked = { what: "key set", accept: "application/jwk-set+json, application/json" } as const;
