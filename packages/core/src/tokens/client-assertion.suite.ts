@@ -67,6 +67,9 @@ function corpus(): Readonly<Record<string, string>> {
     "not a token": "nonsense",
     "two parts": `${head}.${body}`,
     "four parts": `${head}.${body}.${signature}.AAAA`,
+    "five parts, as an encrypted token has": `${head}.${body}.${signature}.AAAA.AAAA`,
+    "alg dir, as an encrypted token has": sign(good(), header({ alg: "dir", enc: "A256GCM" })),
+    "alg PBES2 with a count": sign(good(), header({ alg: "PBES2-HS256+A128KW", p2c: 2 ** 31 })),
     "an empty signature": `${head}.${body}.`,
     "a signature cut short": `${head}.${body}.${signature.slice(0, 40)}`,
     "a padded spelling": `${head}=.${body}.${signature}`,
@@ -170,7 +173,7 @@ export function clientAssertionSuite(): void {
     );
   });
 
-  it("T-051, T-054, T-055, T-061, T-065, T-066: refuses every bad kind, before it asks about replay", async () => {
+  it("T-051, T-054, T-055, T-058, T-059, T-060, T-061, T-065, T-066: refuses every bad kind, before it asks about replay", async () => {
     const bad = corpus();
     expect(Object.keys(bad).length).toBeGreaterThanOrEqual(60);
     for (const [name, assertion] of Object.entries(bad)) {

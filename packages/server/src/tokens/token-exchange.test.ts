@@ -1,4 +1,5 @@
 // Token exchange: a service acts for a user, within what both may, for as long as the user's own token lives.
+import { hash } from "node:crypto";
 import {
   type AccessTokenClaims,
   createAccessTokenVerifier,
@@ -26,7 +27,7 @@ import {
   postForm,
   services,
 } from "../../test/client-kit.js";
-import { actor, addSession, besides, type Node, openNode, origin } from "../../test/engine-kit.js";
+import { actor, addSession, besides, formRequest, type Node, openNode, origin } from "../../test/engine-kit.js";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { revokeSession } from "../sessions/index.js";
 import { issueTokens, type IssueTokens } from "./index.js";
@@ -350,6 +351,43 @@ describe.each(testDatabases)("token exchange: $name", ({ skipped, create }) => {
     const plain = await issue();
     const bound = await exchange(plain.token, {}, { dpop: await proof() });
     expect(payloadOf(bound.body.access_token ?? "")["cnf"]).toEqual({ jkt });
+  });
+
+  it("RFC 8705: a token bound to a certificate is exchanged over a connection with that certificate", async () => {
+    const certificateBound = true;
+    const clock = node.clock;
+    const chained = {
+      ...services,
+      "orders-api": { ...services["orders-api"], certificateBound },
+    };
+    const on = await openNode(besides(node, database.source), { ...options, services: chained, clock });
+    const certificate = (text: string) => ({ raw: Buffer.from(text), isTrusted: false });
+    const ask = async (
+      [id, key]: readonly [string, ClientKey],
+      form: Readonly<Record<string, string>>,
+      shown?: { readonly raw: Uint8Array; readonly isTrusted: boolean },
+    ) => {
+      const request = formRequest("/api/auth/oauth2/token", { ...form, ...asserted(on, id, key) });
+      const response = await on.handler(request, shown === undefined ? {} : { certificate: shown });
+      return { status: response.status, body: (await response.json()) as Record<string, string> };
+    };
+    try {
+      const orders = ["orders-api", ordersKey] as const;
+      const billing = ["billing-api", billingKey] as const;
+      const { token } = await issue();
+      // a client whose tokens are bound gets none without a certificate
+      expect(await ask(orders, formOf(token))).toMatchObject(refused);
+      const first = await ask(orders, formOf(token), certificate("of orders"));
+      const cnf = { "x5t#S256": hash("sha256", "of orders", "base64url") };
+      expect(payloadOf(first.body["access_token"] ?? "")["cnf"]).toEqual(cnf);
+      const onwards = formOf(first.body["access_token"] ?? "", { resource: ledgerAudience });
+      expect(await ask(billing, onwards)).toMatchObject(refused);
+      expect(await ask(billing, onwards, certificate("of billing"))).toMatchObject(refused);
+      const second = await ask(billing, onwards, certificate("of orders"));
+      expect(payloadOf(second.body["access_token"] ?? "")["cnf"]).toEqual(cnf);
+    } finally {
+      await on.stop();
+    }
   });
 
   it("oauth4webapi exchanges a token", async () => {
