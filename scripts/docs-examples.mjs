@@ -31,12 +31,18 @@ const given = {
   render: "(screen: unknown) => void",
   Header: "() => null",
   folder: "string",
+  // Clients that their vendors make, as far as custody uses them.
+  KMS: 'new (options: { region: string }) => import("@segno/server/custody").AwsKmsClient',
+  KeyManagementServiceClient: 'new () => import("@segno/server/custody").GoogleKmsClient',
+  KeyClient: 'new (url: string, credential: object) => import("@segno/server/custody").AzureKeyClient',
+  DefaultAzureCredential: "new () => object",
 };
 /** Other packages' names that examples use without saying where they come from. */
 const elsewhere = {
   setupServer: "msw/node",
   join: "node:path",
   randomUUID: "node:crypto",
+  readFile: "node:fs/promises",
   sqlite: "@segno/server/storage/sql",
   redis: "@segno/server/storage/redis",
 };

@@ -1,5 +1,6 @@
 import { type Bench, type Row, tableHead, toJson, toTableLine } from "./report.ts";
 import { clientCredentialsBench } from "./rows/client-credentials.ts";
+import { custodySignBench } from "./rows/custody-sign.ts";
 import { passkeyBench, refreshBench, tokenIssueBench } from "./rows/engine.ts";
 import { requireAccessTokenBench, requireAuthBench, sessionCookieBench, sessionHttpBench } from "./rows/express.ts";
 import { growthBench } from "./rows/growth.ts";
@@ -22,6 +23,7 @@ const benches: readonly Bench[] = [
   introspectionBench,
   clientCredentialsBench,
   passkeyBench,
+  custodySignBench,
   weightBench,
   importTimeBench,
   growthBench,

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 
 /** The real Vault that `scripts/custody.mjs` started; undefined when there is none. */
 export const realVault = parsed<{ address: string; rootToken: string; unsealKey: string }>("SEGNO_TEST_VAULT");
@@ -30,15 +31,13 @@ export async function asVaultRoot(
   return text === "" ? {} : JSON.parse(text);
 }
 
-/** What `docs/concepts/key-custody.md` says the wrapped mode needs. */
-export const wrappedPolicy = (mount: string): string => `
-path "${mount}/encrypt/segno" { capabilities = ["update"] }
-path "${mount}/decrypt/segno" { capabilities = ["update"] }`;
-
-/** What it says the remote mode needs. */
-export const remotePolicy = (mount: string): string => `
-path "${mount}/keys/segno-*" { capabilities = ["create", "read", "update", "delete"] }
-path "${mount}/sign/segno-*" { capabilities = ["update"] }`;
+/** The policy that `docs/concepts/key-custody.md` tells to write, for another mount. */
+function documentedPolicy(name: string, mount: string): string {
+  const page = readFileSync(new URL("../../../docs/concepts/key-custody.md", import.meta.url), "utf8");
+  const policy = new RegExp(`vault policy write ${name} - <<'HCL'\\n([^]*?)HCL\\n`).exec(page)?.[1];
+  if (policy === undefined) throw new Error(`The page about custody has no policy ${name}.`);
+  return policy.replaceAll('"transit/', `"${mount}/`);
+}
 
 /** A transit engine of its own with the key and a policy for each mode. */
 export async function prepareVault(): Promise<{ mount: string; wrapped: string; remote: string }> {
@@ -46,8 +45,8 @@ export async function prepareVault(): Promise<{ mount: string; wrapped: string; 
   await asVaultRoot("POST", `sys/mounts/${mount}`, { type: "transit" });
   await asVaultRoot("POST", `${mount}/keys/segno`, { type: "aes256-gcm96" });
   const [wrapped, remote] = [`${mount}-wrapped`, `${mount}-remote`];
-  await asVaultRoot("POST", `sys/policies/acl/${wrapped}`, { policy: wrappedPolicy(mount) });
-  await asVaultRoot("POST", `sys/policies/acl/${remote}`, { policy: remotePolicy(mount) });
+  await asVaultRoot("POST", `sys/policies/acl/${wrapped}`, { policy: documentedPolicy("segno-wrapped", mount) });
+  await asVaultRoot("POST", `sys/policies/acl/${remote}`, { policy: documentedPolicy("segno-remote", mount) });
   return { mount, wrapped, remote };
 }
 
