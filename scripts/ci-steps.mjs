@@ -76,6 +76,14 @@ export const steps = [
     needs: "build",
   },
   {
+    name: "runbooks",
+    what: "every step of the runbooks is run and compared, the vault outage on a real Vault",
+    command:
+      "node scripts/custody.mjs -- node node_modules/vitest/vitest.mjs run packages/cli/src/runbooks --reporter=default --reporter=./scripts/count-reporter.mjs",
+    env: { SEGNO_REQUIRE_PEERS: "1" },
+    needs: "build",
+  },
+  {
     name: "consumers",
     what: "projects installed from packed tarballs",
     command: "node scripts/check-consumers.mjs",

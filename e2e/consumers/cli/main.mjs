@@ -16,6 +16,8 @@ assert.equal(segno("migrate", "apply", ...config).status, 2);
 const applied = segno("migrate", "apply", "--yes", "--json", ...config);
 assert.equal(applied.status, 0, applied.stderr);
 assert.equal(segno("migrate", "status", "--json", ...config).json().state, "current");
+assert.equal(segno("keys", "status", ...config).status, 0);
+assert.equal(segno("keys", "rotate", "--at-once", "--yes", "--json", ...config).json().rotated.wasPublished, true);
 const doctor = segno("doctor", "--json", ...config);
 assert.equal(doctor.status, 0, doctor.stdout + doctor.stderr);
 assert.ok(doctor.json().findings.every(({ level }) => level !== "fail"));

@@ -53,6 +53,7 @@ export {
 export type {
   InspectedClient,
   InspectedConfiguration,
+  InspectedHotState,
   InspectedStore,
   InspectSample,
   SegnoInspection,

@@ -23,6 +23,8 @@ export interface SegnoInspection {
   readonly configuration: InspectedConfiguration;
   readonly client: InspectedClient;
   readonly store: InspectedStore;
+  /** Null where the database keeps the hot state. */
+  readonly hotState: InspectedHotState | null;
   /** Null when the store does not answer or its schema is not current. */
   readonly keys: KeyringHealth | null;
 }
@@ -65,6 +67,13 @@ export interface InspectedStore {
   readonly clockAheadMs: number | null;
 }
 
+/** The key-value store as it answered. */
+export interface InspectedHotState {
+  readonly describe: string;
+  /** Null when it answered within three seconds. */
+  readonly fault: string | null;
+}
+
 /** Looks at everything a doctor asks about, and changes nothing: no file, no table, no key is made. */
 export async function inspect(resolved: ResolvedOptions, sample: InspectSample = {}): Promise<SegnoInspection> {
   if (resolved.faults.length > 0) throw configurationError(resolved.faults);
@@ -74,6 +83,7 @@ export async function inspect(resolved: ResolvedOptions, sample: InspectSample =
     configuration: inspectConfiguration(resolved),
     client: inspectClient(resolved.config.clientIp, sample),
     store,
+    hotState: await inspectHotState(resolved),
     keys: store.schema?.state === "current" ? await inspectKeys(resolved) : null,
   };
 }
@@ -129,6 +139,26 @@ async function inspectStore(resolved: ResolvedOptions): Promise<InspectedStore> 
     });
   } catch (error) {
     return { describe, fault: causeOf(error), dialect: null, schema: null, clockAheadMs: null };
+  }
+}
+
+const patienceMs = 3_000;
+
+/** Remembers a key of no meaning for a second: there is no call that only reads. */
+async function inspectHotState({ hotState, random }: ResolvedOptions): Promise<InspectedHotState | null> {
+  if (hotState === undefined) return null;
+  const { describe } = hotState;
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error("no answer")), patienceMs);
+  try {
+    const key = `inspect:${Buffer.from(random.bytes(12)).toString("base64url")}`;
+    // clients queue what they cannot send, and would wait for ever
+    await Promise.race([hotState.open().setOnce(key, 1_000), late.promise]);
+    return { describe, fault: null };
+  } catch (error) {
+    return { describe, fault: causeOf(error) };
+  } finally {
+    clearTimeout(timer);
   }
 }
 

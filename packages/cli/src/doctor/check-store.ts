@@ -1,4 +1,4 @@
-import type { InspectedStore, SegnoInspection } from "@segno/server";
+import type { InspectedHotState, InspectedStore, SegnoInspection } from "@segno/server";
 import { inState, nameOf, refusalOf } from "../migrate/describe.js";
 import { fail, type Finding, ok, pages, warn } from "./finding.js";
 
@@ -16,6 +16,18 @@ export function checkStore({
     ];
   }
   return [ok("database", `${store.describe} answers`), checkSchema(store, configuration.migrations), checkClock(store)];
+}
+
+/** Rate limits and proofs already seen, where they are not in the database. */
+export function checkHotState(hotState: InspectedHotState | null): readonly Finding[] {
+  if (hotState === null) return [];
+  if (hotState.fault === null) return [ok("hot state", `${hotState.describe} answers`)];
+  return [
+    warn("hot state", `${hotState.describe} does not answer: limits and proofs are counted in the database meanwhile`, {
+      fix: "Start it, or correct the client that hotState was given",
+      docs: pages.clientIp,
+    }),
+  ];
 }
 
 function checkSchema({ schema }: InspectedStore, mode: "auto" | "check"): Finding {

@@ -133,6 +133,22 @@ describe("segno doctor on a configuration", () => {
     expect(soft.of("passkeys")).toMatchObject({ level: "warn", found: expect.stringContaining("https://other.org") });
   });
 
+  it.each([
+    ["async () => true", "ok", "test store answers"],
+    ['async () => { throw new Error("gone") }', "warn", "test store does not answer"],
+    ["() => new Promise(() => {})", "warn", "test store does not answer"],
+  ])("asks the hot state with a bound: %s", async (setOnce, level, text) => {
+    folder.write(
+      "hot.ts",
+      `import { createSegno } from "@segno/server";
+const hotState = { describe: "test store", open: () => ({ setOnce: ${setOnce}, takeFromBucket: async () => {} }) };
+export const segno = createSegno({ production: false, secret: "${secret}", hotState } as never);
+`,
+    );
+    const found = await doctor(["--config", "hot.ts"], { SEGNO_DATABASE_URL: "./hot.db" });
+    expect(found.of("hot state")).toMatchObject({ level, found: expect.stringContaining(text) });
+  });
+
   it("fits its text into 100 columns", async () => {
     const { stdout } = await runCli(["doctor", "--forwarded", "203.0.113.9"], { cwd: folder.path, env: sound });
     for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThanOrEqual(100);

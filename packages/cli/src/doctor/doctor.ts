@@ -7,7 +7,7 @@ import { checkClientIp } from "./check-client-ip.js";
 import { checkConfiguration } from "./check-configuration.js";
 import { checkFaults } from "./check-faults.js";
 import { checkKeys } from "./check-keys.js";
-import { checkStore } from "./check-store.js";
+import { checkHotState, checkStore } from "./check-store.js";
 import { checkUrl } from "./check-url.js";
 import { fail, type Finding, findingsText, ok, pages, warn } from "./finding.js";
 
@@ -52,6 +52,7 @@ async function examine(input: CommandInput): Promise<readonly Finding[]> {
     checkClientIp(inspection),
     ...checkMail(inspection, typeof input.values["config"] === "string"),
     ...checkStore(inspection),
+    ...checkHotState(inspection.hotState),
     ...checkKeys(keys, inspection.atMs),
     ...(typeof url === "string" ? await checkUrl(new URL(url), { configuration, nowMs: engine.clock.nowMs }) : []),
   ];

@@ -3,12 +3,12 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { vaultWrapped } from "@segno/server/custody";
 import { afterEach, describe, expect, it } from "vitest";
 import { isAsPromised, openShell, readSteps, type Step } from "../../test/runbook.js";
 import { makeFolder, runCli } from "../../test/run-cli.js";
 import { type Service, startService } from "../../test/service.js";
-import { vaultCustody } from "../../test/vault-custody.js";
-import { startVaultDouble, type TestVault } from "../../test/vault-double.js";
+import { startVault } from "../../test/vault.js";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 const oldSecret = "1:first-secret-0123456789-abcdefghijklmnop";
@@ -78,10 +78,10 @@ const sandboxes: Readonly<Record<string, () => Promise<Sandbox>>> = {
   },
   async "vault-outage.md"() {
     const folder = newFolder();
-    const vault: TestVault = await startVaultDouble();
+    const vault = await startVault();
     open.push(vault.close);
     const { address, token } = vault;
-    const custody = vaultCustody(address, token);
+    const custody = vaultWrapped({ address, login: { method: "token", token } });
     const service = await serviceIn(oldSecret, { database: join(folder, "segno.db"), keys: { custody } });
     const cookie = await service.signIn("ada@example.com");
     expect((await service.token(cookie)).status).toBe(200);
@@ -89,9 +89,8 @@ const sandboxes: Readonly<Record<string, () => Promise<Sandbox>>> = {
     writeFileSync(
       join(folder, "segno.ts"),
       `import { createSegno } from "@segno/server";
-import { vaultCustody } from ${JSON.stringify(join(root, "packages/cli/test/vault-custody.ts"))};
-const { VAULT_ADDR = "", VAULT_TOKEN = "" } = process.env;
-export const segno = createSegno({ production: false, keys: { custody: vaultCustody(VAULT_ADDR, VAULT_TOKEN) } });
+import { vaultWrapped } from "@segno/server/custody";
+export const segno = createSegno({ production: false, keys: { custody: vaultWrapped() } });
 `,
     );
     await vault.seal();

@@ -18,7 +18,42 @@ interface Answer {
   readonly body: Body;
 }
 
-export async function startVaultDouble(): Promise<TestVault> {
+/** The real one that `scripts/custody.mjs` started, else the double. */
+export async function startVault(): Promise<TestVault> {
+  const real = process.env["SEGNO_TEST_VAULT"];
+  return real === undefined ? await startDouble() : await prepare(JSON.parse(real) as RealVault);
+}
+
+interface RealVault {
+  readonly address: string;
+  readonly rootToken: string;
+  readonly unsealKey: string;
+}
+
+async function prepare({ address, rootToken, unsealKey }: RealVault): Promise<TestVault> {
+  const ask = async (method: string, path: string, body?: object) => {
+    const init = { method, headers: { "x-vault-token": rootToken } };
+    const answer = await fetch(
+      `${address}/v1/${path}`,
+      body === undefined ? init : { ...init, body: JSON.stringify(body) },
+    );
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  };
+  await ask("POST", "sys/mounts/transit", { type: "transit" });
+  await ask("POST", "transit/keys/segno", {});
+  return {
+    address,
+    token: rootToken,
+    unsealKey,
+    seal: () => ask("PUT", "sys/seal"),
+    async close() {
+      await ask("PUT", "sys/unseal", { key: unsealKey });
+      await ask("DELETE", "sys/mounts/transit");
+    },
+  };
+}
+
+async function startDouble(): Promise<TestVault> {
   const key = randomBytes(32);
   const token = `hvs.${randomBytes(12).toString("hex")}`;
   const unsealKey = randomBytes(32).toString("hex");
