@@ -31,6 +31,16 @@ async function ask<Body>(browser: TestBrowser, path: string, body: unknown, meth
   if (answer.status >= 300) throw new Error(`${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
   return answer.body;
 }
+async function followLink(browser: TestBrowser, input: object): Promise<void> {
+  await ask(browser, "/v1/email/start", input);
+  const token = new URL(await test.mail.nextLink("ada@example.com")).searchParams.get("token");
+  const redeemed = await browser.fetch("/api/auth/v1/email/link", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ token }),
+  });
+  if (redeemed.status !== 303) throw new Error(`the link answered ${redeemed.status}`);
+}
 const acknowledgeLogin = (browser: TestBrowser, { user, session }: Pick<SignedInBrowser, "user" | "session">) =>
   acknowledge({ login: session.id, user: user.id, cookie: browser.cookies.header(new URL(test.origin)) });
 
@@ -60,16 +70,19 @@ acknowledge({ removed: added.id });
 const mailed = await test.signInAs("ada@example.com");
 acknowledgeLogin(mailed.browser, mailed);
 const other = test.browser();
-await ask(other, "/v1/email/start", { email: "ada@example.com" });
-const token = new URL(await test.mail.nextLink("ada@example.com")).searchParams.get("token");
-const redeemed = await other.fetch("/api/auth/v1/email/link", {
-  method: "POST",
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify({ token }),
-});
-if (redeemed.status !== 303) throw new Error(`the link answered ${redeemed.status}`);
+await followLink(other, { email: "ada@example.com" });
 const cookie = other.cookies.header(new URL(test.origin));
 acknowledge({ cookie, user: mailed.user.id, login: "by link" });
+
+// step-up by mail: by link in the first browser, by code in the other
+acknowledge({ replacing: mailed.session.id });
+await followLink(mailed.browser, { email: "ada@example.com", stepUp: true });
+acknowledgeLogin(mailed.browser, mailed);
+acknowledge({ replacing: "by link" });
+const { attemptId } = await ask<Options>(other, "/v1/email/start", { email: "ada@example.com", stepUp: true });
+const code = await test.mail.nextCode("ada@example.com");
+await ask(other, "/v1/email/verify", { attemptId, code, stepUp: true });
+acknowledge({ cookie: other.cookies.header(new URL(test.origin)), user: mailed.user.id, login: "by link" });
 
 // tokens
 let { refreshToken } = await mailed.tokens();

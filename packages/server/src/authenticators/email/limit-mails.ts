@@ -15,7 +15,8 @@ export async function limitMails(engine: Engine, context: RouteContext<unknown>,
   const asker = `${email}\n${known ?? networkOf(context.clientIp)}`;
   await limitByIp(engine, context, startRules.ip);
   await limitByAddress(engine, asker, startRules.asker);
-  await limitByAddress(engine, asker, startRules.askerDay);
+  // as many takes for a known browser as for a stranger: the time does not tell which addresses a browser is known to
+  await limitByAddress(engine, asker, known === undefined ? startRules.networkDay : startRules.browserDay);
   await limitByAddress(engine, email, known === undefined ? startRules.address : startRules.known);
   await limitByAll(engine, startRules.all);
 }

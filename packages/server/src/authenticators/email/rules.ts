@@ -6,9 +6,12 @@ const daySeconds = 86_400;
  * Sending (T-108): mails asked for from one place; to one address, asked for by one known browser or network; to one
  * address, asked for by all browsers that are not known to it; by all that are; and in all.
  */
-export const startRules: Readonly<Record<"ip" | "asker" | "askerDay" | "address" | "known" | "all", RateRule>> = {
+export const startRules: Readonly<
+  Record<"ip" | "asker" | "networkDay" | "browserDay" | "address" | "known" | "all", RateRule>
+> = {
   asker: { name: "email.start.asker", limit: 5, windowSeconds: 600 },
-  askerDay: { name: "email.start.asker.day", limit: 12, windowSeconds: daySeconds },
+  networkDay: { name: "email.start.network.day", limit: 12, windowSeconds: daySeconds },
+  browserDay: { name: "email.start.browser.day", limit: 24, windowSeconds: daySeconds },
   address: { name: "email.start.address", limit: 40, windowSeconds: daySeconds },
   known: { name: "email.start.known", limit: 40, windowSeconds: daySeconds },
   ip: { name: "email.start.ip", limit: 30, windowSeconds: 600 },
