@@ -11,8 +11,9 @@ import type { Running } from "./composition.js";
 import type { Actor } from "./engine.js";
 import { cookieNames, readCookie, readHeader } from "./http/index.js";
 import { createKeyApi, type KeyApi } from "./keys/index.js";
-import { listLiveSessions, presentSession, revokeSession, type SessionView } from "./sessions/index.js";
+import { listLiveSessions, presentSession, type SessionView } from "./sessions/index.js";
 import { type CurrentSession, readCurrentSession } from "./sessions/read-current-session.js";
+import { type RevocationTarget, revokeTokens, type RevokedTokens } from "./tokens/index.js";
 import { deleteUser, presentUser, readUser, resumeUser, suspendUser, type User } from "./users/index.js";
 
 /** The verbs an application calls in process. They act as the application: whether the caller may is its decision. */
@@ -25,6 +26,12 @@ export interface SegnoApi {
   listSessions(userId: string): Promise<readonly SessionView[]>;
   /** @returns false when there was no such live session */
   revokeSession(sessionId: string): Promise<boolean>;
+  /**
+   * Takes tokens back by session, user, refresh family or client: refused at once here and by introspection, within 5
+   * seconds on other nodes and by verifiers that read the status lists. Nobody is kept from signing in again.
+   * @throws SegnoError `invalid_input` unless exactly one target is named
+   */
+  revokeTokens(target: RevocationTarget): Promise<RevokedTokens>;
   /** Ends every session and refuses sign-in until `resumeUser`. @throws SegnoError `not_found` */
   suspendUser(userId: string): Promise<void>;
   /** Lets a suspended account sign in again. @throws SegnoError `not_found` */
@@ -76,19 +83,11 @@ export function createApi(run: () => Promise<Running>): SegnoApi {
     },
     async revokeSession(sessionId) {
       const running = await run();
-      const { engine } = running;
-      const actor = actorOf(running);
-      const isRevoked = await engine.store.transaction(async (trx) => {
-        const row = await trx
-          .selectFrom("segno_sessions")
-          .select("user_id")
-          .where("id", "=", sessionId)
-          .executeTakeFirst();
-        if (row === undefined) return false;
-        return await revokeSession(engine, trx, { sessionId, userId: row.user_id, reason: "by_operator" }, actor);
-      });
-      engine.events.nudge();
-      return isRevoked;
+      return (await revokeTokens(running.engine, { sessionId }, actorOf(running))).sessions === 1;
+    },
+    async revokeTokens(target) {
+      const running = await run();
+      return await revokeTokens(running.engine, target, actorOf(running));
     },
     async suspendUser(userId) {
       const running = await run();

@@ -96,7 +96,7 @@ export interface SessionOptions {
 }
 /** What access and refresh tokens hold and how long they live. */
 export interface TokenOptions {
-  /** Life of an access token. Default 300, at most 3600: an offline verifier learns of a revocation no sooner. */
+  /** Life of an access token. Default 300, at most 3600: so long a verifier that looks at no status list accepts a revoked one. */
   readonly accessTokenSeconds?: number;
   /** Audiences a caller may ask for. Default: the issuer alone. */
   readonly audiences?: readonly string[];
@@ -108,6 +108,11 @@ export interface TokenOptions {
   readonly refreshAbsoluteSeconds?: number;
   /** How long the previous refresh token is answered with the same successor. Default 30. */
   readonly refreshGraceSeconds?: number;
+  /**
+   * Whether refresh tokens bound to a key (DPoP) rotate too. `false` keeps one token for the family's whole life, where
+   * clients cannot store a new one reliably: a copy is worth nothing without the key. Default true.
+   */
+  readonly rotateBound?: boolean;
   /** First-party public clients. Default `["segno"]`. */
   readonly clients?: readonly string[];
   /** Resource servers that may introspect: id to secret. Default none. Else `SEGNO_INTROSPECTION_CLIENTS` (`id:secret,...`). */

@@ -71,4 +71,5 @@ export type {
   StoreContext,
   StoreSource,
 } from "./storage/index.js";
+export type { RevocationTarget, RevokedTokens } from "./tokens/index.js";
 export type { User } from "./users/index.js";

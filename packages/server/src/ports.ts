@@ -51,6 +51,8 @@ export interface StoredToken {
   readonly jti: string;
   readonly sid: string;
   readonly sub: string;
+  /** Its place in the status lists, if it names one. */
+  readonly statusIndex?: number | undefined;
   readonly nowMs: number;
 }
 /** What a check needs of a session and its user. */

@@ -306,6 +306,7 @@ function readDurations(
       refreshIdleSeconds: 30 * day,
       refreshAbsoluteSeconds: 90 * day,
       refreshGraceSeconds: 30,
+      rotateBound: true,
       clients: ["segno"],
       introspectionClients: introspectionClientsOf(introspection, faults),
       ...tokens,
@@ -332,7 +333,7 @@ function readDurations(
   if (resolved.session.idleSeconds > resolved.session.absoluteSeconds)
     faults.push("session.idleSeconds: must not exceed absoluteSeconds");
   if (resolved.tokens.accessTokenSeconds > 3_600)
-    faults.push("tokens.accessTokenSeconds: must be 3600 at most; revocation waits for it");
+    faults.push("tokens.accessTokenSeconds: must be 3600 at most; verifiers without the status list wait for it");
   if (resolved.keys.publishSeconds < leastPublishSeconds)
     faults.push(
       `keys.publishSeconds: must be ${leastPublishSeconds} at least, or caches of verifiers miss the next key`,
@@ -344,6 +345,7 @@ function readDurations(
     faults.push("keys.leaseSeconds: must be between 60 and 86400");
   if (resolved.keys.outageSeconds > day) faults.push("keys.outageSeconds: must be 86400 at most");
   if (!["ES256", "EdDSA"].includes(resolved.keys.algorithm)) faults.push("keys.algorithm: must be ES256 or EdDSA");
+  if (typeof resolved.tokens.rotateBound !== "boolean") faults.push("tokens.rotateBound: must be true or false");
   if (resolved.tokens.audiences.length === 0) faults.push("tokens.audiences: must name at least one audience");
   for (const [id, secret] of Object.entries(resolved.tokens.introspectionClients)) {
     if (secret.length < 16)

@@ -13,6 +13,8 @@ interface Use {
 /** Counts signatures in memory and puts the sums on record, at most once a minute. */
 export interface KeyUses {
   count(kid: string, alg: string, expMs: number): void;
+  /** Whether anything was signed since the start. */
+  hasSigned(): boolean;
   report(): Promise<void>;
 }
 
@@ -25,16 +27,19 @@ type KeyUsesParts = Pick<Engine, "clock" | "store" | "events"> & {
 export function createKeyUses(parts: KeyUsesParts): KeyUses {
   const { clock, store, purpose, custodyId: custody } = parts;
   const uses = new Map<string, Use>();
+  let hasSigned = false;
   return {
     count(kid, alg, expMs) {
       const use = uses.get(kid);
       if (use === undefined) {
+        hasSigned = true;
         uses.set(kid, { alg, count: 1, latestExpMs: expMs });
         return;
       }
       use.count += 1;
       if (expMs > use.latestExpMs) use.latestExpMs = expMs;
     },
+    hasSigned: () => hasSigned,
     async report() {
       const report = [...uses];
       if (report.length === 0) return;

@@ -76,7 +76,6 @@ export function createKeyring(given: KeyringParts): Keyring {
   let loaded: Loaded | undefined;
   let rewrappedAtMs: number | undefined;
   let foreignKid: string | undefined;
-  let hasOpened = false;
   let timer: NodeJS.Timeout | undefined;
 
   async function load(db: Db): Promise<Loaded> {
@@ -258,11 +257,10 @@ export function createKeyring(given: KeyringParts): Keyring {
       const rows = await listLiveKeys(store.db, purpose);
       const isOpen = (row: KeyRow) => isOwn(row) && openKeys.get(row) !== undefined;
       const found = await keyringHealth({ custody, purpose }, rows, asksCustody ? undefined : isOpen);
-      const isFailing = guarded.isFailing() || openKeys.isOverdue();
+      const isFailing = guarded.isFailing() || openKeys.isFailing();
       // where each signature is a call, an open key is worth nothing while calls fail
       const cannotSign = found.status === "failed" || (custody.mode === "remote" && guarded.isFailing());
-      hasOpened ||= !cannotSign;
-      if (cannotSign) return { ...found, status: "failed", isOutage: hasOpened && guarded.isFailing() };
+      if (cannotSign) return { ...found, status: "failed", isOutage: uses.hasSigned() && isFailing && !isInProcess };
       return isFailing ? { ...found, status: "degraded" } : found;
     },
     start() {

@@ -9,8 +9,8 @@ export interface OpenKeys {
   open(row: KeyRow): Promise<OpenedKey>;
   /** Forgets every other key. */
   keepOnly(rows: readonly KeyRow[]): void;
-  /** Whether any key is used longer than its lease because the custody does not renew it. */
-  isOverdue(): boolean;
+  /** Whether the custody did not open a key when it was asked last. */
+  isFailing(): boolean;
 }
 
 type OpenKeysParts = Pick<Engine, "config" | "clock" | "log"> & CustodyParts;
@@ -39,6 +39,7 @@ export function createOpenKeys(
   const entries = new Map<string, Entry>();
   const opening = new Map<string, Promise<OpenedKey>>();
   const triedAtMs = new Map<string, number>();
+  const closed = new Set<string>();
 
   /** A clock that was set back makes the lease due at once, and the time after it start now. */
   function ageOf(entry: Entry): number {
@@ -49,9 +50,16 @@ export function createOpenKeys(
   }
 
   async function ask(row: KeyRow): Promise<OpenedKey> {
-    const key = await openKey(parts, row);
-    entries.set(row.kid, { key, openedAtMs: clock.nowMs() });
-    return key;
+    const openedAtMs = clock.nowMs();
+    try {
+      const key = await openKey(parts, row);
+      entries.set(row.kid, { key, openedAtMs });
+      closed.delete(row.kid);
+      return key;
+    } catch (error) {
+      closed.add(row.kid);
+      throw error;
+    }
   }
 
   function open(row: KeyRow): Promise<OpenedKey> {
@@ -90,8 +98,12 @@ export function createOpenKeys(
     keepOnly(rows) {
       const kids = new Set(rows.map((row) => row.kid));
       for (const kid of entries.keys()) if (!kids.has(kid)) entries.delete(kid);
-      for (const kid of triedAtMs.keys()) if (!kids.has(kid)) triedAtMs.delete(kid);
+      for (const kid of [...triedAtMs.keys(), ...closed]) {
+        if (kids.has(kid)) continue;
+        triedAtMs.delete(kid);
+        closed.delete(kid);
+      }
     },
-    isOverdue: () => [...entries.values()].some((entry) => ageOf(entry) >= leaseMs + retryMs),
+    isFailing: () => closed.size > 0,
   };
 }

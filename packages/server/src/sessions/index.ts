@@ -3,7 +3,13 @@ export { createSession, type NewSession, type OpenedSession } from "./create-ses
 export { deviceNameOf } from "./device-name.js";
 export { presentSession, type SessionView } from "./present-session.js";
 export { raiseSession } from "./raise-session.js";
-export { revokeSession, revokeSessionsOfUser, revokeSessionsUsed } from "./revoke-session.js";
+export {
+  revokeSession,
+  revokeSessionsOfClient,
+  revokeSessionsOfUser,
+  revokeSessionsUsed,
+} from "./revoke-session.js";
 export { sessionCookieSeconds } from "./session-life.js";
 export { forgetSession, isKnownLive, rememberLive } from "./session-watch.js";
+export { isSessionTokenShaped } from "./session-token.js";
 export { findLiveSession, listLiveSessions, sweepSessions } from "./store.js";

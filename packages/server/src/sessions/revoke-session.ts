@@ -87,6 +87,52 @@ export async function revokeSessionsUsed(
   return rows.map(({ id, user_id: userId }) => ({ sessionId: id, userId }));
 }
 
+/** A share of a client's sessions. */
+export interface SessionsOfClient {
+  readonly clientId: string;
+  /** Where the share before ended: the id of its last session. Empty to begin. */
+  readonly afterId: string;
+  /** Sessions that begin later go on. */
+  readonly createdBeforeMs: number;
+  readonly limit: number;
+  readonly reason: string;
+}
+
+/**
+ * Ends some of the sessions that began with a client, in the order of their ids.
+ * @returns the last one that was looked at, undefined when there are none left, and how many were live
+ */
+export async function revokeSessionsOfClient(
+  engine: Engine,
+  trx: Db,
+  input: SessionsOfClient,
+  actor: Actor,
+): Promise<{ readonly lastId: string | undefined; readonly count: number }> {
+  const share = await trx
+    .selectFrom("segno_sessions")
+    .select("id")
+    .where("id", ">", input.afterId)
+    .where("client_id", "=", input.clientId)
+    .where("revoked_at", "is", null)
+    .where("created_at", "<=", input.createdBeforeMs)
+    .orderBy("id")
+    .limit(input.limit)
+    .execute();
+  const ids = share.map(({ id }) => id);
+  if (ids.length === 0) return { lastId: undefined, count: 0 };
+  const revoked = await trx
+    .updateTable("segno_sessions")
+    .set({ revoked_at: engine.clock.nowMs(), revoked_reason: input.reason })
+    .where("id", "in", ids)
+    .where("revoked_at", "is", null)
+    .returning(["id", "client_id", "user_id"])
+    .execute();
+  for (const session of revoked) {
+    await announce(engine, trx, { revoked: [session], userId: session.user_id, reason: input.reason }, actor);
+  }
+  return { lastId: ids.at(-1), count: revoked.length };
+}
+
 async function announce(
   engine: Engine,
   trx: Db,

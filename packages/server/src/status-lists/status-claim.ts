@@ -14,7 +14,7 @@ export function statusClaim(config: ResolvedConfig, statusIndex: number): NonNul
 }
 
 /** The other way round; undefined for a token without one, or with one that is not ours. */
-export function statusIndexOf(config: ResolvedConfig, claims: AccessTokenClaims): number | undefined {
+export function statusIndexOf(config: ResolvedConfig, claims: Pick<AccessTokenClaims, "status">): number | undefined {
   const named = claims.status?.status_list;
   const base = statusListBase(config);
   if (named === undefined || !named.uri.startsWith(base)) return undefined;

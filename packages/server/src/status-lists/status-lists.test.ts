@@ -208,7 +208,7 @@ describe.each(testDatabases)("the status list: $name", ({ skipped, create }) => 
     fixed(statusListSize + 9);
     expect(await take(endsAt)).toBe(statusListSize + 9);
     expect((await fetchList(node, undefined, "1")).status).toBe(200);
-    clock.advance({ seconds: 86_400 });
+    clock.advance({ days: 2 });
     await sweepStatusIndexes(engine.store.db, clock.nowMs());
     fixed(5);
     fixed(6);

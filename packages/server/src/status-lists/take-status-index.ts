@@ -31,8 +31,8 @@ export async function takeStatusIndex(engine: Engine, trx: Db, expiresAtMs: numb
   throw new SegnoError("store_unavailable", "Every place in the status lists is taken.");
 }
 
-/** How long a place stays taken after the last token that could name it has expired. */
-const keepMs = 86_400_000;
+/** How long a place stays taken after the last token that could name it has expired: longer than its revocation is kept. */
+const keepMs = 2 * 86_400_000;
 
 /** Gives back places that no token can name any more. Call now and then. */
 export async function sweepStatusIndexes(db: Db, nowMs: number): Promise<void> {

@@ -56,16 +56,27 @@ export function readAccountSql(placeholder: Placeholder): string {
   return `select u.*, i.value as email, i.verified_at as email_verified_at from segno_users u ${shownIdentifier} where u.id = ${placeholder}`;
 }
 
-/** The live session and active user of a token that is not revoked. Parameters: see `tokenLiveParameters`. */
+/**
+ * The live session and active user of a token that is not revoked, neither by its own id nor by its place in the status
+ * lists, nor with its refresh family. Parameters: see `tokenLiveParameters`.
+ */
 export function tokenLiveSql(dialect: Store["dialect"]): string {
-  const [sid, sub, idle, absolute, jti] = dialect === "sqlite" ? "?????" : ["$1", "$2", "$3", "$4", "$5"];
+  const [sid, sub, idle, absolute, jti, place, familyPlace] =
+    dialect === "sqlite" ? "???????" : ["$1", "$2", "$3", "$4", "$5", "$6", "$7"];
   return `select 1 from segno_sessions s join segno_users u on u.id = s.user_id
     where s.id = ${sid} and s.user_id = ${sub} and s.revoked_at is null
       and s.idle_expires_at > ${idle} and s.absolute_expires_at > ${absolute} and u.status = 'active'
-      and not exists (select 1 from segno_revoked_tokens r where r.jti = ${jti})`;
+      and not exists (select 1 from segno_revoked_tokens r where r.jti = ${jti})
+      and not exists (select 1 from segno_revoked_tokens r where r.status_index = ${place})
+      and not exists (select 1 from segno_refresh_families f
+        where f.session_id = s.id and f.status_index = ${familyPlace} and f.revoked_at is not null)`;
 }
 
 /** In the order of the statement. */
-export function tokenLiveParameters(token: StoredToken): [string, string, number, number, string] {
-  return [token.sid, token.sub, token.nowMs, token.nowMs, token.jti];
+export function tokenLiveParameters(token: StoredToken): [string, string, number, number, string, number, number] {
+  const place = token.statusIndex ?? noPlace;
+  return [token.sid, token.sub, token.nowMs, token.nowMs, token.jti, place, place];
 }
+
+/** Of a token that names none: no row has it. */
+const noPlace = -1;

@@ -1,5 +1,5 @@
 import type { AccessTokenClaims, ClaimsOf } from "@segno/core";
-import { isSegnoError } from "@segno/core";
+import { isSegnoError, type SegnoErrorCode } from "@segno/core";
 import type { Engine } from "../engine.js";
 import { ownVerifiers } from "./own-verifier.js";
 import { isRefreshTokenShaped, parseRefreshToken } from "./refresh-token.js";
@@ -60,12 +60,17 @@ async function introspectRefreshToken(
 }
 
 /** The claims of an access token of ours, a user's or a service's, that is in its time; undefined for any other text. */
-export async function readClaims(engine: Engine, token: string): Promise<ClaimsOf<"any"> | undefined> {
+export async function readClaims(
+  engine: Engine,
+  token: string,
+  onRefused?: (code: SegnoErrorCode) => void,
+): Promise<ClaimsOf<"any"> | undefined> {
   try {
     const { any } = ownVerifiers(engine);
     return any.verifySync(token) ?? (await any.verify(token));
   } catch (error) {
-    if (isSegnoError(error) && error.info.status < 500) return undefined;
-    throw error;
+    if (!isSegnoError(error) || error.info.status >= 500) throw error;
+    onRefused?.(error.code);
+    return undefined;
   }
 }

@@ -163,6 +163,22 @@ describe.each(testDatabases)("refresh tokens: $name", ({ skipped, create }) => {
     expect(seen.filter((event) => event.type === "token.revoked")).toHaveLength(1);
   });
 
+  it("T-075: a token that the store never heard of, though we made it, ends the family that forked", async () => {
+    const { refreshToken } = await addFamily(node.engine);
+    const { db } = node.engine.store;
+    const [before] = await familyRows();
+    if (before === undefined) throw new Error("no family");
+    const lost = await refresh(refreshToken);
+    // a failover that lost the commit, or a backup that was restored
+    const { id, ...old } = before;
+    await db.updateTable("segno_refresh_families").set(old).where("id", "=", id).execute();
+    expect(await codeOf(refresh(lost.refreshToken ?? ""))).toBe("orphaned_branch");
+    expect(await codeOf(refresh(refreshToken))).toBe("family_ended");
+    await node.events.drain();
+    const alerts = seen.filter((event) => event.type === "risk.alert");
+    expect(alerts.map((event) => event.data.reuseClass)).toEqual(["orphaned_branch"]);
+  });
+
   it("nobody who made a token up can end a family", async () => {
     const { refreshToken } = await addFamily(node.engine);
     const second = await refresh(refreshToken);

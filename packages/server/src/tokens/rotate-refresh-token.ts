@@ -1,5 +1,6 @@
 import { SegnoError, type SegnoErrorCode } from "@segno/core";
 import type { Actor, Db, Engine, RateRule } from "../engine.js";
+import { forgetSession } from "../sessions/index.js";
 import { issuedEvent, presentTokens, type Tokens } from "./issue-tokens.js";
 import { allowedScope, mintAccessToken } from "./mint-access-token.js";
 import {
@@ -15,6 +16,7 @@ import {
   type FamilyFacts,
   type FamilyRow,
   findFamily,
+  keepBoundFamily,
   keepSessionAlive,
   rotateFamily,
   type SessionFacts,
@@ -33,8 +35,10 @@ export interface RefreshInput {
  * Why a refresh token that was good once is not any more.
  * `previous_after_grace`: the one before the current, after its grace: a client that missed an answer, or a copy.
  * `stale_generation`: older still: somebody uses an old copy.
+ * `orphaned_branch`: one that the store has never heard of, though we made it: a lost commit or a restored database put the
+ * family back to an earlier token, and two holders may now go on from there.
  */
-export type ReuseClass = "previous_after_grace" | "stale_generation";
+export type ReuseClass = "previous_after_grace" | "stale_generation" | "orphaned_branch";
 
 /** Nodes' clocks may be this far apart; a clock set back further does not bring a grace window back. */
 const clockSkewMs = 10_000;
@@ -47,7 +51,8 @@ const underWay = new WeakMap<object, Map<string, Promise<Tokens>>>();
 /**
  * Redeems a refresh token: new access token, new refresh token, the old one spent (RFC 6749 section 6, RFC 9700 section
  * 4.14). The previous token is answered with the same successor for `refreshGraceSeconds`, so that retries and tabs
- * that race do not log anybody out; anything older ends this family alone and raises `risk.alert`.
+ * that race do not log anybody out; anything older ends this family alone and raises `risk.alert`. With
+ * `tokens.rotateBound: false` a family bound to a key keeps its token.
  *
  * Needs a live session and an active user; the client the family belongs to; and for a bound family a proof by its key.
  * Only a token that we made can end a family.
@@ -96,7 +101,8 @@ interface Redemption {
 /** The token that is current is redeemed by one statement. Only when that takes no effect is it asked why. */
 async function redeemOnce(engine: Engine, trx: Db, { token, input }: Redemption, actor: Actor): Promise<Outcome> {
   const nowMs = engine.clock.nowMs();
-  const rotated = await rotate(engine, trx, { token, input, nowMs });
+  const kept = await keepBound(engine, trx, { token, input, nowMs });
+  const rotated = kept ?? (await rotate(engine, trx, { token, input, nowMs }));
   if (rotated === "session_not_live") return refused(rotated);
   if (rotated !== undefined) return await answer(engine, trx, { ...rotated, input, nowMs, isRepeat: false }, actor);
   return await judgeOther(engine, trx, { token, input, nowMs }, actor);
@@ -126,7 +132,7 @@ async function judgeOther(engine: Engine, trx: Db, presented: Presented, actor: 
   const standing = standingOf(engine, family, token, nowMs);
   if (standing === "not_ours") return refused("not_ours");
   if (standing === "undecided") return refused("clock_set_back");
-  if (standing === "previous_after_grace" || standing === "stale_generation") {
+  if (isReuse(standing)) {
     await endForReuse(engine, trx, { family, reuseClass: standing, nowMs }, whoOf(actor, family));
     return refused(standing);
   }
@@ -177,6 +183,10 @@ function whoOf(actor: Actor, family: FamilyFacts): Actor {
   return { ...actor, subject: family.user_id, sessionId: family.session_id, clientId: family.client_id };
 }
 
+function isReuse(standing: Standing): standing is ReuseClass {
+  return standing === "previous_after_grace" || standing === "stale_generation" || standing === "orphaned_branch";
+}
+
 type Standing = "current" | "previous" | ReuseClass | "not_ours" | "undecided";
 
 function standingOf(engine: Engine, family: FamilyRow, token: ParsedRefreshToken, nowMs: number): Standing {
@@ -186,7 +196,25 @@ function standingOf(engine: Engine, family: FamilyRow, token: ParsedRefreshToken
     if (ageMs < -clockSkewMs) return "undecided";
     return ageMs <= engine.config.tokens.refreshGraceSeconds * 1000 ? "previous" : "previous_after_grace";
   }
-  return token.generation < family.generation && token.isGenuine() ? "stale_generation" : "not_ours";
+  if (!token.isGenuine()) return "not_ours";
+  return token.generation < family.generation ? "stale_generation" : "orphaned_branch";
+}
+
+/**
+ * Where the policy says so, a family bound to a key keeps its token: a copy of it is worth nothing without the key, so
+ * there is no race to lose (RFC 9700 section 4.14.2).
+ */
+async function keepBound(
+  engine: Engine,
+  trx: Db,
+  { token, input, nowMs }: Presented,
+): Promise<Redeemed | "session_not_live" | undefined> {
+  if (engine.config.tokens.rotateBound || input.jkt === undefined) return undefined;
+  const idleExpiresAtMs = nowMs + engine.config.tokens.refreshIdleSeconds * 1000;
+  const facts = { familyId: token.familyId, presentedHash: token.hash, clientId: input.clientId, jkt: input.jkt };
+  const family = await keepBoundFamily(trx, { ...facts, nowMs, idleExpiresAtMs });
+  if (family === undefined) return undefined;
+  return await withSession(trx, { family, successor: token.text, nowMs });
 }
 
 async function rotate(
@@ -207,6 +235,13 @@ async function rotate(
     idleExpiresAtMs: nowMs + engine.config.tokens.refreshIdleSeconds * 1000,
   });
   if (family === undefined) return undefined;
+  return await withSession(trx, { family, successor, nowMs });
+}
+
+async function withSession(
+  trx: Db,
+  { family, successor, nowMs }: Omit<Redeemed, "session"> & { readonly nowMs: number },
+): Promise<Redeemed | "session_not_live"> {
   const idleExpiresAtMs = family.idle_expires_at;
   const session = await keepSessionAlive(trx, { sessionId: family.session_id, nowMs, idleExpiresAtMs });
   return session === undefined ? "session_not_live" : { family, session, successor };
@@ -219,6 +254,7 @@ async function endForReuse(
   actor: Actor,
 ): Promise<void> {
   const { family, reuseClass, nowMs } = input;
+  forgetSession(engine, family.session_id);
   if (!(await endFamily(trx, { familyId: family.id, nowMs, reason: `reuse:${reuseClass}` }))) return;
   await engine.events.appendAll(trx, actor, [
     { type: "risk.alert", data: { kind: "refresh_token_reuse", reuseClass, familyId: family.id } },

@@ -1,3 +1,4 @@
+import type { ExpressionBuilder } from "kysely";
 import type { Db } from "../engine.js";
 import { prepared, type SlotOf } from "../storage/index.js";
 import type { Schema } from "../storage/schema.js";
@@ -101,6 +102,29 @@ export interface Rotation {
   readonly idleExpiresAtMs: number;
 }
 
+/** A session that is neither revoked nor over, of an active user. */
+const ofLiveSession = (eb: ExpressionBuilder<Schema, "segno_refresh_families">, nowMs: number) =>
+  eb.exists(
+    eb
+      .selectFrom("segno_sessions as s")
+      .innerJoin("segno_users as u", "u.id", "s.user_id")
+      .select("s.id")
+      .whereRef("s.id", "=", "segno_refresh_families.session_id")
+      .where("s.revoked_at", "is", null)
+      .where("s.idle_expires_at", ">", nowMs)
+      .where("s.absolute_expires_at", ">", nowMs)
+      .where("u.status", "=", "active"),
+  );
+
+/** Where the idle limit moves to, unless the family ends before. */
+const movedIdleLimit = (eb: ExpressionBuilder<Schema, "segno_refresh_families">, idleExpiresAtMs: number) =>
+  eb
+    .case()
+    .when("absolute_expires_at", "<", idleExpiresAtMs)
+    .then(eb.ref("absolute_expires_at"))
+    .else(idleExpiresAtMs)
+    .end();
+
 const rotation = prepared((db, slot: SlotOf<Rotation>) =>
   db
     .updateTable("segno_refresh_families")
@@ -110,12 +134,7 @@ const rotation = prepared((db, slot: SlotOf<Rotation>) =>
       current_hash: slot("successorHash"),
       successor_nonce: slot("successorNonce"),
       rotated_at: slot("nowMs"),
-      idle_expires_at: eb
-        .case()
-        .when("absolute_expires_at", "<", slot("idleExpiresAtMs"))
-        .then(eb.ref("absolute_expires_at"))
-        .else(slot("idleExpiresAtMs"))
-        .end(),
+      idle_expires_at: movedIdleLimit(eb, slot("idleExpiresAtMs")),
     }))
     .where("id", "=", slot("familyId"))
     .where("current_hash", "=", slot("presentedHash"))
@@ -124,18 +143,7 @@ const rotation = prepared((db, slot: SlotOf<Rotation>) =>
     .where("revoked_at", "is", null)
     .where("idle_expires_at", ">", slot("nowMs"))
     .where("absolute_expires_at", ">", slot("nowMs"))
-    .where(({ exists, selectFrom }) =>
-      exists(
-        selectFrom("segno_sessions as s")
-          .innerJoin("segno_users as u", "u.id", "s.user_id")
-          .select("s.id")
-          .whereRef("s.id", "=", "segno_refresh_families.session_id")
-          .where("s.revoked_at", "is", null)
-          .where("s.idle_expires_at", ">", slot("nowMs"))
-          .where("s.absolute_expires_at", ">", slot("nowMs"))
-          .where("u.status", "=", "active"),
-      ),
-    )
+    .where((eb) => ofLiveSession(eb, slot("nowMs")))
     .returning(familyFacts),
 );
 
@@ -147,6 +155,29 @@ const rotation = prepared((db, slot: SlotOf<Rotation>) =>
  */
 export async function rotateFamily(trx: Db, input: Rotation): Promise<FamilyFacts | undefined> {
   const [row] = await rotation(trx, input);
+  return row;
+}
+
+type Keeping = Omit<Rotation, "successorHash" | "successorNonce" | "jkt"> & { readonly jkt: string };
+
+const keeping = prepared((db, slot: SlotOf<Keeping>) =>
+  db
+    .updateTable("segno_refresh_families")
+    .set((eb) => ({ idle_expires_at: movedIdleLimit(eb, slot("idleExpiresAtMs")) }))
+    .where("id", "=", slot("familyId"))
+    .where("current_hash", "=", slot("presentedHash"))
+    .where("client_id", "=", slot("clientId"))
+    .where("dpop_jkt", "=", slot("jkt"))
+    .where("revoked_at", "is", null)
+    .where("idle_expires_at", ">", slot("nowMs"))
+    .where("absolute_expires_at", ">", slot("nowMs"))
+    .where((eb) => ofLiveSession(eb, slot("nowMs")))
+    .returning(familyFacts),
+);
+
+/** The same conditions as the rotation, for a family bound to the key proven: it goes on, and its token stays. */
+export async function keepBoundFamily(trx: Db, input: Keeping): Promise<FamilyFacts | undefined> {
+  const [row] = await keeping(trx, input);
   return row;
 }
 
@@ -238,12 +269,19 @@ export async function insertRevokedToken(
   return row !== undefined;
 }
 
-const revokedByJti = prepared((db, slot: SlotOf<{ jti: string }>) =>
-  db.selectFrom("segno_revoked_tokens").select("jti").where("jti", "=", slot("jti")),
+const revocation = prepared((db, slot: SlotOf<{ jti: string; place: number }>) =>
+  db
+    .selectFrom("segno_revoked_tokens")
+    .select("jti")
+    .where((eb) => eb.or([eb("jti", "=", slot("jti")), eb("status_index", "=", slot("place"))])),
 );
 
-export async function isRevokedToken(db: Db, jti: string): Promise<boolean> {
-  return (await revokedByJti(db, { jti })).length > 0;
+/** Whether a token was revoked, by its own id or with all that name its place in the status lists. */
+export async function isRevokedToken(
+  db: Db,
+  token: { readonly jti: string; readonly statusIndex: number | undefined },
+): Promise<boolean> {
+  return (await revocation(db, { jti: token.jti, place: token.statusIndex ?? -1 })).length > 0;
 }
 
 /** Rows are kept a day past their end, so that a clock that was set back meets them again. */

@@ -1,6 +1,7 @@
 import type { AccessTokenClaims, ServiceTokenClaims } from "@segno/core";
 import { isServiceLive } from "../clients/index.js";
 import type { Engine } from "../engine.js";
+import { statusIndexOf } from "../status-lists/index.js";
 import { isRevokedToken } from "./store.js";
 
 /**
@@ -14,12 +15,15 @@ export function isTokenLive(
 ): boolean | Promise<boolean> {
   const { jti, sid, sub } = claims;
   if (sid === undefined) return isServiceTokenLive(engine, claims);
-  const answer = engine.store.isTokenLive({ jti, sid, sub, nowMs: engine.clock.nowMs() });
+  const statusIndex = statusIndexOf(engine.config, claims);
+  const answer = engine.store.isTokenLive({ jti, sid, sub, statusIndex, nowMs: engine.clock.nowMs() });
   return claims.act === undefined ? answer : isDelegationLive(engine, claims, answer);
 }
 
-async function isServiceTokenLive(engine: Engine, { jti, client_id }: ServiceTokenClaims): Promise<boolean> {
-  return (await isServiceLive(engine, client_id)) && !(await isRevokedToken(engine.store.db, jti));
+async function isServiceTokenLive(engine: Engine, claims: ServiceTokenClaims): Promise<boolean> {
+  if (!(await isServiceLive(engine, claims.client_id))) return false;
+  const statusIndex = statusIndexOf(engine.config, claims);
+  return !(await isRevokedToken(engine.store.db, { jti: claims.jti, statusIndex }));
 }
 
 /** Everybody in the chain must still be somebody: the one who asks and those before. */

@@ -52,6 +52,7 @@ const tables = [
     jti text primary key, expires_at {time} not null, revoked_at {time} not null, status_index {int}
   ) {end}`,
   `create index segno_revoked_tokens_expiry on segno_revoked_tokens (expires_at)`,
+  `create index segno_revoked_tokens_status on segno_revoked_tokens (status_index) where status_index is not null`,
 
   // which places of the status lists are taken: one owner each, of whatever kind, until no token can name it any more
   `create table segno_status_indexes (status_index {int} primary key, expires_at {time} not null) {end}`,
