@@ -85,6 +85,7 @@ export {
   type AccessTokenVerifier,
   type AccessTokenVerifierOptions,
   createAccessTokenVerifier,
+  type SignedBy,
 } from "./tokens/verify-access-token.js";
 export {
   type ClientAssertionUse,

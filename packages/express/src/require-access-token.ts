@@ -207,10 +207,10 @@ type IsRevoked = NonNullable<RequireAccessTokenOptions["isRevoked"]>;
 /** Revoked when either says so; undecided when either has to wait. */
 function bothOf(list: IsRevoked | undefined, own: IsRevoked | undefined): IsRevoked | undefined {
   if (list === undefined || own === undefined) return list ?? own;
-  return (claims) => {
-    const byList = list(claims);
-    if (byList instanceof Promise) return byList.then((isRevoked) => (isRevoked === false ? own(claims) : true));
-    return byList === false ? own(claims) : true;
+  return (claims, by) => {
+    const byList = list(claims, by);
+    if (byList instanceof Promise) return byList.then((isRevoked) => (isRevoked === false ? own(claims, by) : true));
+    return byList === false ? own(claims, by) : true;
   };
 }
 

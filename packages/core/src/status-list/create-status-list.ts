@@ -3,6 +3,7 @@ import { SegnoError } from "../errors.js";
 import { allowedRows } from "../tokens/algorithms.js";
 import type { AccessTokenClaims } from "../tokens/claims.js";
 import { fetchText } from "../tokens/fetch-text.js";
+import type { SignedBy } from "../tokens/verify-access-token.js";
 import { checkedUrl, isWithin, positive, seconds } from "../tokens/polling.js";
 import { readStatusList, type StatusBits, statusAt } from "./read-status-list.js";
 import type { StatusList, StatusListOptions, StatusListPoll, StatusListState } from "./status-list.js";
@@ -110,8 +111,8 @@ export function createStatusList(options: StatusListOptions): StatusList {
   }
 
   /** By what is held, however it came to be: the last step. */
-  function decide(list: Kept, index: number): boolean {
-    if (isUsable(list, clock.nowMs(), maxStaleMs)) return isSet(list.bits, index);
+  function decide(list: Kept, index: number, by: SignedBy | undefined): boolean {
+    if (isUsable(list, clock.nowMs(), maxStaleMs)) return isSet(list.bits, index, by);
     if (isOpenWhenUnavailable) return false;
     const retryAfterSeconds = Math.ceil(retryMs / 1000);
     throw new SegnoError("status_list_unavailable", "The issuer's status list could not be read.", {
@@ -140,7 +141,7 @@ export function createStatusList(options: StatusListOptions): StatusList {
     return made;
   }
 
-  function isRevoked(claims: Pick<AccessTokenClaims, "status">): boolean | Promise<boolean> {
+  function isRevoked(claims: Pick<AccessTokenClaims, "status">, by?: SignedBy): boolean | Promise<boolean> {
     const place = claims.status?.status_list;
     if (place === undefined) {
       if (isOpenWithoutStatus) return false;
@@ -150,13 +151,13 @@ export function createStatusList(options: StatusListOptions): StatusList {
     const nowMs = clock.nowMs();
     if (isUsable(list, nowMs, maxAgeMs)) {
       if (!isWithin(nowMs - (list.confirmedAtMs ?? 0), refreshMs)) void refresh(list, nowMs);
-      return isSet(list.bits, place.idx);
+      return isSet(list.bits, place.idx, by);
     }
     const flight = refresh(list, nowMs);
     // once the issuer has failed to answer nobody waits for it while the list held may still decide
     if (flight === undefined || (list.failures > 0 && isUsable(list, nowMs, maxStaleMs)))
-      return decide(list, place.idx);
-    return flight.then(() => decide(list, place.idx));
+      return decide(list, place.idx, by);
+    return flight.then(() => decide(list, place.idx, by));
   }
 
   function state(): readonly StatusListState[] {
@@ -190,7 +191,8 @@ function endsAtMs(bits: StatusBits): number {
 }
 
 /** Any value but "valid" refuses: a suspended token is not good either. */
-function isSet(bits: StatusBits, index: number): boolean {
+function isSet(bits: StatusBits, index: number, by: SignedBy | undefined): boolean {
+  if (by?.kid !== undefined && bits.withdrawnKids.has(by.kid)) return true;
   const status = statusAt(bits, index);
   if (status === undefined) throw refusedClaim("The token names a place that its status list does not have.");
   return status !== 0;
@@ -203,7 +205,8 @@ function later(held: StatusBits, read: StatusBits): StatusBits {
     throw new TypeError("The status list is older than the one held, and of another size.");
   }
   const expiresAt = Math.max(held.expiresAt, read.expiresAt);
-  return { ...held, expiresAt, bytes: read.bytes.map((byte, at) => byte | (held.bytes[at] ?? 0)) };
+  const withdrawnKids = new Set([...held.withdrawnKids, ...read.withdrawnKids]);
+  return { ...held, expiresAt, withdrawnKids, bytes: read.bytes.map((byte, at) => byte | (held.bytes[at] ?? 0)) };
 }
 
 function refusedClaim(message: string): SegnoError {

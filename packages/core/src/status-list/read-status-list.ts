@@ -14,6 +14,8 @@ export interface StatusBits {
   readonly issuedAt: number;
   /** Until when its issuer stands by it, seconds since the epoch. */
   readonly expiresAt: number;
+  /** Keys that its issuer has taken back: a claim of Segno's own. */
+  readonly withdrawnKids: ReadonlySet<string>;
 }
 
 /** What a status list is held against. */
@@ -56,7 +58,7 @@ export async function readStatusList(token: string, expect: StatusListExpectatio
 }
 
 async function readClaims(payload: JsonObject, expect: StatusListExpectations): Promise<StatusBits> {
-  const { iss, sub, iat, exp, ttl } = payload;
+  const { iss, sub, iat, exp, ttl, withdrawn_kids: kids } = payload;
   const { nowSeconds, toleranceSeconds } = expect;
   if (iss !== expect.issuer) throw new TypeError("The status list is another issuer's.");
   if (sub !== expect.uri) throw new TypeError("The status list is another list.");
@@ -64,6 +66,8 @@ async function readClaims(payload: JsonObject, expect: StatusListExpectations): 
     throw new TypeError("The status list is from the future.");
   if (!isTime(exp) || !(nowSeconds < exp + toleranceSeconds)) throw new TypeError("The status list has expired.");
   if (ttl !== undefined && !(isTime(ttl) && ttl > 0)) throw new TypeError("The status list has no good ttl.");
+  if (kids !== undefined && !(Array.isArray(kids) && kids.every((kid) => typeof kid === "string")))
+    throw new TypeError("The status list names keys that are none.");
   const list = payload["status_list"];
   if (typeof list !== "object" || list === null || !("bits" in list) || !("lst" in list))
     throw new TypeError("The status list has no list.");
@@ -71,7 +75,13 @@ async function readClaims(payload: JsonObject, expect: StatusListExpectations): 
   if (bits !== 1 && bits !== 2 && bits !== 4 && bits !== 8) throw new TypeError("The status list has no good width.");
   if (typeof lst !== "string") throw new TypeError("The status list has no list.");
   const bytes = await inflate(decodeBase64Url(lst), expect.maxListBytes);
-  return { width: bits, bytes, issuedAt: iat, expiresAt: exp };
+  return {
+    width: bits,
+    bytes,
+    issuedAt: iat,
+    expiresAt: exp,
+    withdrawnKids: new Set((kids ?? []) as readonly string[]),
+  };
 }
 
 /** DEFLATE in the zlib format, as far as the limit: what a few bytes unfold to is the sender's choice. */

@@ -263,6 +263,7 @@ describe("createStatusList", () => {
     ["no list", { claims: { status_list: undefined } }],
     ["three bits", { claims: { status_list: { bits: 3, lst: lstOf([]) } } }],
     ["bits as text", { claims: { status_list: { bits: "1", lst: lstOf([]) } } }],
+    ["keys that are none", { claims: { withdrawn_kids: [1] } }],
     ["no lst", { claims: { status_list: { bits: 1 } } }],
     ["padded base64", { claims: { status_list: { bits: 1, lst: `${lstOf([])}=` } } }],
     ["no zlib stream", { claims: { status_list: { bits: 1, lst: "AAAA" } } }],
@@ -356,6 +357,23 @@ describe("a verifier with a status list", () => {
     const caught = await verifier.verify(tokenAt(3)).catch((error: unknown) => error as SegnoError);
     expect(isSegnoError(caught, "status_list_unavailable") && caught.info.status).toBe(503);
     expect(await outcome(() => verifier.verifySync(tokenAt(3)))).toBe("status_list_unavailable");
+  });
+
+  it("T-064: a key that its issuer took back is refused with the list, long before caches of the key set have run out", async () => {
+    const next = testKey("two");
+    const both = createLocalKeySet({ keys: [key.jwk, next.jwk] });
+    const { isRevoked } = listOf({ keys: both });
+    const options = { issuer, audience: "https://api.example.com", keys: both, clock: remote.clock, isRevoked };
+    const verifier = createAccessTokenVerifier(options);
+    const [old, good] = [key, next].map((by) =>
+      signToken(by, goodClaims(named(3)), { alg: "ES256", typ: "at+jwt", kid: by.jwk.kid }),
+    );
+    await verifier.verify(old ?? "");
+    expect(verifier.verifySync(old ?? "")).toBeDefined();
+    remote.serve({ by: next, header: { kid: "two" }, claims: { withdrawn_kids: ["one"] } });
+    later(3);
+    expect(await outcome(() => verifier.verify(old ?? ""))).toBe("token_revoked");
+    expect(await outcome(() => verifier.verify(good ?? ""))).toBe("accepted");
   });
 
   it("T-018: a status that cannot be understood is refused, whatever it is", async () => {

@@ -4,6 +4,7 @@ import type { SigningAlgorithm } from "../tokens/algorithms.js";
 import type { AccessTokenClaims } from "../tokens/claims.js";
 import type { KeySetFetch } from "../tokens/fetch-text.js";
 import type { KeySet } from "../tokens/key-set.js";
+import type { SignedBy } from "../tokens/verify-access-token.js";
 
 /** Options of `createStatusList`. */
 export interface StatusListOptions {
@@ -66,12 +67,12 @@ export interface StatusListState {
 /** Knows which tokens their issuer has revoked. `createStatusList` makes one; give it to every verifier of that issuer. */
 export interface StatusList {
   /**
-   * Whether a verified token was revoked. At once while the list is young, which it stays as long as tokens come; a
+   * Whether a verified token was revoked, or the key that signed it taken back. At once while the list is young, which it stays as long as tokens come; a
    * promise when it has to be asked for first.
    * @throws SegnoError `status_list_unavailable`; `token_claim` for a token that names no list, a list elsewhere, or a
    * place it does not have
    */
-  isRevoked(claims: Pick<AccessTokenClaims, "status">): boolean | Promise<boolean>;
+  isRevoked(claims: Pick<AccessTokenClaims, "status">, by?: SignedBy): boolean | Promise<boolean>;
   /** How each list that tokens have named stands. */
   state(): readonly StatusListState[];
 }

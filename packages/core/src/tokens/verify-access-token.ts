@@ -6,7 +6,7 @@ import type { AccessTokenClaims, ClaimsOf, TokenCaller } from "./claims.js";
 import type { KeyQuery, KeySet, VerificationKey } from "./key-set.js";
 import { decodeJwsSignature, type JwsParts, parseJwsHeader, parseJwsPayload, splitJws } from "./parse-jws.js";
 import type { JsonObject } from "./strict-json.js";
-import { createTokenCache, type TokenMatch } from "./token-cache.js";
+import { type CachedToken, createTokenCache, type TokenMatch } from "./token-cache.js";
 import { checkTimes, type ClaimExpectations, validateClaims } from "./validate-claims.js";
 
 /** Options of `createAccessTokenVerifier`. */
@@ -33,7 +33,13 @@ export interface AccessTokenVerifierOptions<Caller extends TokenCaller = "user">
    * what it throws becomes `store_unavailable`, unless it is a SegnoError that says what is not available. A synchronous
    * answer keeps `verifySync` synchronous. `createStatusList` makes one that asks the issuer's status lists.
    */
-  readonly isRevoked?: (claims: ClaimsOf<Caller>) => boolean | Promise<boolean>;
+  readonly isRevoked?: (claims: ClaimsOf<Caller>, by: SignedBy) => boolean | Promise<boolean>;
+}
+
+/** Which key signed a token. */
+export interface SignedBy {
+  /** As its header names it; undefined where it names none. */
+  readonly kid: string | undefined;
 }
 
 /** Checks access tokens. Make one per issuer and audience and keep it. */
@@ -95,7 +101,7 @@ export function createAccessTokenVerifier<Caller extends TokenCaller = "user">(
   }
 
   /** A remembered token, if its key is still in the set and its time has not passed. */
-  function recall(digest: string): Claims | undefined {
+  function recall(digest: string): CachedToken | undefined {
     const entry = cache?.get(digest);
     if (entry === undefined) return undefined;
     if (keys.current({ kid: entry.kid, alg: entry.key.alg }) !== entry.key) {
@@ -103,7 +109,7 @@ export function createAccessTokenVerifier<Caller extends TokenCaller = "user">(
       return undefined;
     }
     checkTimes(entry.claims, expect.toleranceSeconds, nowSeconds());
-    return entry.claims as Claims; // this verifier alone fills its cache
+    return entry;
   }
 
   function dropAndRefuse(digest: string | undefined): SegnoError {
@@ -112,9 +118,9 @@ export function createAccessTokenVerifier<Caller extends TokenCaller = "user">(
   }
 
   /** @returns true when it was decided without waiting */
-  function checkRevokedSync(claims: Claims, digest: string | undefined): boolean {
+  function checkRevokedSync(claims: Claims, by: SignedBy, digest: string | undefined): boolean {
     if (isRevoked === undefined) return true;
-    const answer = askRevoked(isRevoked, claims);
+    const answer = askRevoked(isRevoked, claims, by);
     if (answer instanceof Promise) {
       answer.catch(() => undefined); // verify() will ask again
       return false;
@@ -123,11 +129,11 @@ export function createAccessTokenVerifier<Caller extends TokenCaller = "user">(
     return true;
   }
 
-  async function checkRevoked(claims: Claims, digest: string | undefined): Promise<Claims> {
+  async function checkRevoked(claims: Claims, by: SignedBy, digest: string | undefined): Promise<Claims> {
     if (isRevoked === undefined) return claims;
     let answer: unknown;
     try {
-      answer = await askRevoked(isRevoked, claims);
+      answer = await askRevoked(isRevoked, claims, by);
     } catch (cause) {
       throw revocationUnknown(cause);
     }
@@ -152,14 +158,17 @@ export function createAccessTokenVerifier<Caller extends TokenCaller = "user">(
     const parts = splitJws(token);
     const digest = cache === undefined ? undefined : backend.sha256Sync(token);
     const known = digest === undefined ? undefined : recall(digest);
-    if (known !== undefined) return checkRevokedSync(known, digest) ? known : undefined;
+    if (known !== undefined) {
+      const claims = known.claims as Claims; // this verifier alone fills its cache
+      return checkRevokedSync(claims, known, digest) ? claims : undefined;
+    }
     const header = checkedHeader(parts.header);
     const key = keys.current(header.query);
     if (key === undefined) return undefined;
     const signature = signatureOf(parts, header.row);
     if (!backend.verifySync(key.key, parts.signingInput, signature)) throw badSignature();
     const claims = accept(parts, header, key, digest);
-    return checkRevokedSync(claims, digest) ? claims : undefined;
+    return checkRevokedSync(claims, header.query, digest) ? claims : undefined;
   }
 
   async function verify(token: string): Promise<Claims> {
@@ -168,7 +177,10 @@ export function createAccessTokenVerifier<Caller extends TokenCaller = "user">(
     if (cache !== undefined) {
       digest = backend.sha256Sync === undefined ? await backend.sha256(token) : backend.sha256Sync(token);
       const known = recall(digest);
-      if (known !== undefined) return isRevoked === undefined ? known : checkRevoked(known, digest);
+      if (known !== undefined) {
+        const claims = known.claims as Claims;
+        return isRevoked === undefined ? claims : checkRevoked(claims, known, digest);
+      }
     }
     const header = checkedHeader(parts.header);
     const signature = signatureOf(parts, header.row);
@@ -177,7 +189,7 @@ export function createAccessTokenVerifier<Caller extends TokenCaller = "user">(
     const signed = isSigned(key, parts.signingInput, signature);
     if (!(typeof signed === "boolean" ? signed : await signed)) throw badSignature();
     const claims = accept(parts, header, key, digest);
-    return isRevoked === undefined ? claims : checkRevoked(claims, digest);
+    return isRevoked === undefined ? claims : checkRevoked(claims, header.query, digest);
   }
 
   /** At once while nothing else is going on; on the platform's own threads when several checks are in flight. */
@@ -232,11 +244,12 @@ function revocationUnknown(cause: unknown): SegnoError {
 }
 
 function askRevoked<Claims>(
-  isRevoked: (claims: Claims) => boolean | Promise<boolean>,
+  isRevoked: (claims: Claims, by: SignedBy) => boolean | Promise<boolean>,
   claims: Claims,
+  by: SignedBy,
 ): boolean | Promise<boolean> {
   try {
-    return isRevoked(claims);
+    return isRevoked(claims, by);
   } catch (cause) {
     throw revocationUnknown(cause);
   }

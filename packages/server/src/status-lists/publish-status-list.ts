@@ -4,7 +4,7 @@ import { deflate } from "node:zlib";
 import { SegnoError } from "@segno/core";
 import type { Engine } from "../engine.js";
 import { statusListBase } from "./status-claim.js";
-import { isStatusIndexReached, readRevokedStatuses } from "./store.js";
+import { isStatusIndexReached, readRevokedStatuses, readWithdrawnKids } from "./store.js";
 import { statusListSize } from "./take-status-index.js";
 
 /** A signed list, ready to send. */
@@ -49,6 +49,8 @@ interface Publisher {
   /** Revoked places by when they were. */
   readonly revokedAt: Map<number, number>;
   readonly lists: Map<number, List>;
+  /** Keys that were taken back: each list tells of them. */
+  withdrawnKids: readonly string[];
   /** Lists that were asked for before they began. */
   readonly missingAt: Map<number, number>;
   checkedAtMs: number;
@@ -65,6 +67,7 @@ function publisherOf(engine: Engine): Publisher {
     publisher = {
       revokedAt: new Map(),
       lists: new Map(),
+      withdrawnKids: [],
       missingAt: new Map(),
       checkedAtMs: never,
       readAllAtMs: never,
@@ -136,6 +139,13 @@ async function readChanges(engine: Engine, publisher: Publisher): Promise<void> 
     publisher.revokedAt.set(status_index, revoked_at);
     mark(publisher, status_index, true);
   }
+  const withdrawn = await readWithdrawnKids(engine.store.db, nowMs - keepMs);
+  if (withdrawn.join() !== publisher.withdrawnKids.join()) {
+    publisher.withdrawnKids = withdrawn;
+    for (const list of publisher.lists.values()) list.version += 1;
+    // a key that nobody has makes the keyring look at the store now: it must not sign with the one taken back
+    if (withdrawn.length > 0) await engine.signer.keySet.resolve({ kid: "none", alg: engine.config.keys.algorithm });
+  }
   if (isAll) {
     publisher.readAllAtMs = nowMs;
     for (const [index, atMs] of publisher.revokedAt) {
@@ -184,6 +194,7 @@ async function sign(
   { list, number }: { readonly list: List; readonly number: number },
 ): Promise<void> {
   const { version } = list;
+  const { withdrawnKids } = publisher;
   const term = termOf(publisher);
   const expiresAtMs = term * signEveryMs + lifeMs;
   const iat = Math.floor(publisher.checkedAtMs / 1_000);
@@ -195,9 +206,10 @@ async function sign(
     exp: Math.floor(expiresAtMs / 1_000),
     ttl: ttlSeconds,
     status_list: { bits: 1, lst },
+    ...(withdrawnKids.length === 0 ? {} : { withdrawn_kids: withdrawnKids }),
   };
   const { token } = await engine.signer.sign({ typ: "statuslist+jwt" }, payload);
   // weak: two nodes sign the same list with different bytes
-  const etag = `W/"${term.toString(36)}.${hash("sha256", lst, "base64url").slice(0, 22)}"`;
+  const etag = `W/"${term.toString(36)}.${hash("sha256", JSON.stringify([lst, withdrawnKids]), "base64url").slice(0, 22)}"`;
   list.published = { token, etag, version, term, expiresAtMs };
 }

@@ -42,6 +42,19 @@ export async function readRevokedStatuses(db: Db, sinceMs: number): Promise<read
     .execute();
 }
 
+/** Keys of access tokens that were taken back after `sinceMs`, in the order of their ids. */
+export async function readWithdrawnKids(db: Db, sinceMs: number): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom("segno_keys")
+    .select("kid")
+    .where("purpose", "=", "access_token")
+    .where("state", "=", "compromised")
+    .where("retired_at", ">", sinceMs)
+    .orderBy("kid")
+    .execute();
+  return rows.map(({ kid }) => kid);
+}
+
 /** Whether any token may name a place from `statusIndex` on. */
 export async function isStatusIndexReached(db: Db, statusIndex: number): Promise<boolean> {
   const row = await db

@@ -1,6 +1,6 @@
 import { createAccessTokenVerifier, createRemoteKeySet, createStatusList, isSegnoError } from "@segno/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { actor, addSession, besides, formRequest, type Node, openNode, origin } from "../../test/engine-kit.js";
+import { actor, addSession, besides, formRequest, keyApi, type Node, openNode, origin } from "../../test/engine-kit.js";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { revokeSession } from "../sessions/index.js";
 import { suspendUser } from "../users/index.js";
@@ -184,12 +184,32 @@ describe.each(testDatabases)("taking tokens back: $name", ({ skipped, create }) 
         const answer = await check(token);
         if (answer === "token_revoked") refusedAfter = Math.min(refusedAfter, tick / 2);
         else expect([answer, refusedAfter]).toEqual(["accepted", Number.POSITIVE_INFINITY]);
-        if (name !== "its client is revoked") expect(await check(bystander.token)).toBe("accepted");
+        if (!name.startsWith("its client") && !name.startsWith("its key"))
+          expect(await check(bystander.token)).toBe("accepted");
       }
       expect(refusedAfter).toBeLessThanOrEqual(5);
       expect(await inEngine(token, other)).toBe("token_revoked");
     },
   );
+
+  it("T-064: a key that is taken back is refused at once here, by the other node and offline within 5 seconds", async () => {
+    const check = offline();
+    const { token, opened } = await session();
+    const { kid } = JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString()) as { kid: string };
+    expect([await check(token), await inEngine(token, other)]).toEqual(["accepted", "authenticated"]);
+    await keyApi(node).compromise(kid, { sinceMs: 0, sessions: "keep" });
+    expect([await inEngine(token), await isActive(token, node)]).toEqual(["token_key_unknown", false]);
+    let refusedAfter = Number.POSITIVE_INFINITY;
+    for (let tick = 1; tick <= 20; tick += 1) {
+      node.clock.advance({ milliseconds: 500 });
+      if ((await check(token)) !== "accepted") refusedAfter = Math.min(refusedAfter, tick / 2);
+      else expect(refusedAfter).toBe(Number.POSITIVE_INFINITY);
+    }
+    expect(refusedAfter).toBeLessThanOrEqual(5);
+    expect([await inEngine(token, other), await isActive(token)]).toEqual(["token_key_unknown", false]);
+    const next = (await issue(opened)).accessToken;
+    expect([await check(next), await inEngine(next, other)]).toEqual(["accepted", "authenticated"]);
+  });
 
   it("R075: a client's sessions end all, however many, and nobody else's; those who sign in again are welcome", async () => {
     const mine = await session();
