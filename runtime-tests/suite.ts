@@ -113,6 +113,23 @@ export const cases: readonly Case<Library>[] = [
     },
   },
   {
+    name: "core: checks a client assertion, and refuses it for another server and a second time",
+    async run({ core }) {
+      const clientId = "orders-api";
+      const change = { iss: clientId, sub: clientId, aud: issuer, exp: nowSeconds + 60 };
+      const { token: assertion, jwks } = await issue(core, change, "ES256", "JWT");
+      const seen = new Set<string>();
+      const isReplay = ({ jti }: { jti: string }) => seen.size === seen.add(jti).size;
+      const keys = core.createLocalKeySet(jwks);
+      equal(core.readClientAssertion(assertion), clientId);
+      const input = { assertion, clientId, issuer, keys, nowSeconds, isReplay };
+      const isRefused = (error: unknown) => core.isSegnoError(error, "invalid_client");
+      await refuses(() => core.verifyClientAssertion({ ...input, issuer: audience }), isRefused);
+      equal((await core.verifyClientAssertion(input)).jti, "token-1");
+      await refuses(() => core.verifyClientAssertion(input), isRefused);
+    },
+  },
+  {
     name: "core: base64url is strict both ways",
     async run({ core }) {
       const bytes = crypto.getRandomValues(new Uint8Array(67));
@@ -203,7 +220,7 @@ function signedIn(): Client.SessionSnapshot {
   };
 }
 
-async function issue(core: typeof Core, change: object = {}, alg: "ES256" | "EdDSA" = "ES256") {
+async function issue(core: typeof Core, change: object = {}, alg: "ES256" | "EdDSA" = "ES256", typ = "at+jwt") {
   const parameters = alg === "ES256" ? { name: "ECDSA", namedCurve: "P-256" } : { name: "Ed25519" };
   const pair = (await crypto.subtle.generateKey(parameters, true, ["sign", "verify"])) as CryptoKeyPair;
   const { kty, crv, x, y } = (await crypto.subtle.exportKey("jwk", pair.publicKey)) as Required<JsonWebKey>;
@@ -225,7 +242,7 @@ async function issue(core: typeof Core, change: object = {}, alg: "ES256" | "EdD
     auth_time: nowSeconds,
     ...change,
   };
-  const input = `${encode(core, { typ: "at+jwt", alg, kid: "key-1" })}.${encode(core, claims)}`;
+  const input = `${encode(core, { typ, alg, kid: "key-1" })}.${encode(core, claims)}`;
   const algorithm = alg === "ES256" ? { name: "ECDSA", hash: "SHA-256" } : { name: "Ed25519" };
   const signature = await crypto.subtle.sign(algorithm, pair.privateKey, new TextEncoder().encode(input));
   const token = `${input}.${core.encodeBase64Url(new Uint8Array(signature))}`;

@@ -1,4 +1,5 @@
 // Services at an API that checks tokens offline: who is let in, as what, and until when.
+import { createIntrospection } from "@segno/core";
 import { createTestSegno, type TestSegno } from "@segno/testing";
 import express from "express";
 import { afterEach, describe, expect, it } from "vitest";
@@ -7,6 +8,7 @@ import { getAuth, requireAccessToken, requireAuth } from "./index.js";
 
 const audience = "https://orders.example.com";
 const secret = "orders-secret-0123456789-abcdefghijklmnop";
+const rs = { clientId: "orders-rs", clientSecret: "introspection-secret-0123456789" };
 const opened: TestSegno[] = [];
 afterEach(async () => {
   for (const test of opened.splice(0)) await test.close();
@@ -15,7 +17,11 @@ afterEach(async () => {
 async function open() {
   const test = await createTestSegno({
     rateLimit: false,
-    tokens: { scopes: ["orders:read"], audiences: ["https://app.example.com", audience] },
+    tokens: {
+      scopes: ["orders:read"],
+      audiences: ["https://app.example.com", audience],
+      introspectionClients: { [rs.clientId]: rs.clientSecret },
+    },
     services: {
       "orders-api": {
         authentication: { method: "client_secret_basic", secret },
@@ -43,6 +49,9 @@ async function open() {
   app.get("/people", requireAccessToken(check), who);
   app.get("/services", requireAccessToken({ ...check, caller: "service" }), who);
   app.get("/all", requireAccessToken({ ...check, caller: "any", scope: "orders:read" }), who);
+  const url = `${test.origin}/api/auth/oauth2/introspect`;
+  const introspection = createIntrospection({ url, ...rs, clock: test.clock, fetch: check.fetch });
+  app.get("/sensitive", requireAccessToken({ ...check, caller: "any", introspection, fresh: true }), who);
   app.get("/below", requireAccessToken({ ...check, caller: "any" }), requireAuth(), who);
   const { origin } = await serve(app);
   const get = async (path: string, token: string) => {
@@ -94,7 +103,10 @@ describe("services at an API", () => {
     const others = await tokenOf("orders-api", secret);
     const token = await tokenOf(account.id, own);
     expect((await get("/services", token)).body).toEqual({ service: account.id });
+    expect((await get("/sensitive", token)).body).toEqual({ service: account.id });
     expect(await test.segno.api.revokeServiceAccount(account.id)).toBe(true);
+    // who asks anew each time knows at once
+    expect((await get("/sensitive", token)).status).toBe(401);
     test.clock.advance({ seconds: 5 });
     expect((await get("/services", token)).status).toBe(401);
     expect((await get("/services", others)).status).toBe(200);
