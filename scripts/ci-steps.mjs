@@ -24,6 +24,12 @@ export const steps = [
     needs: "test",
   },
   {
+    name: "histories",
+    what: "ten thousand random histories of refresh families: no wrong sign-out, no wrong accept",
+    command: "vitest run packages/server/src/tokens/refresh-model.test.ts",
+    env: { SEGNO_HISTORIES: "10000" },
+  },
+  {
     name: "install",
     what: "the rest of the workspace: examples, e2e, bench, chaos, docs",
     command: "node scripts/bootstrap.mjs install",
