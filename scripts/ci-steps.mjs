@@ -19,7 +19,7 @@ export const steps = [
     name: "test-hard",
     what: "the suites of stores and races through PgBouncer in transaction mode, and at serializable isolation",
     command:
-      "node scripts/test.mjs packages/server/src/storage packages/server/src/http packages/server/src/keys packages/server/src/tokens packages/server/src/sessions packages/server/src/authenticators/single-use.test.ts",
+      "node scripts/test.mjs packages/server/src/storage packages/server/src/http/rate-limiter.test.ts packages/server/src/keys/keyring.test.ts packages/server/src/sessions/sessions.test.ts packages/server/src/tokens/rotate-refresh-token.test.ts packages/server/src/authenticators/single-use.test.ts",
     env: { SEGNO_REQUIRE_PEERS: "1", SEGNO_TEST_STORES: "hard" },
     needs: "test",
   },

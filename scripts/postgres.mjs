@@ -9,10 +9,11 @@ import { delimiter, join } from "node:path";
  * Starts a server when one is installed.
  * @param {object} [options]
  * @param {boolean} [options.isDurable] whether a commit that was answered survives a kill of the server. Not a power cut: nothing is synced to the disk
+ * @param {boolean} [options.isSynced] whether a commit waits for the disk, as in production. Default false
  * @param {string} [options.standbyOf] the URL of a server that this one follows, by the name `standby`
  * @returns {Promise<{ url: string, port: number, version: string, stop: () => void, kill: () => void, restart: () => void, promote: () => void } | { missing: string }>} `missing` says why there is none
  */
-export async function startPostgres({ isDurable = false, standbyOf } = {}) {
+export async function startPostgres({ isDurable = false, isSynced = false, standbyOf } = {}) {
   const bin = findServer();
   if (bin === undefined) return { missing: "no PostgreSQL server is installed (initdb and pg_ctl were not found)" };
   const account = serverAccount();
@@ -40,7 +41,7 @@ export async function startPostgres({ isDurable = false, standbyOf } = {}) {
       run("pg_basebackup", ["-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-d", source]);
     }
     const port = await freePort();
-    const settings = `-p ${port} -k ${folder} -h 127.0.0.1 -c fsync=off -c synchronous_commit=${isDurable ? "on" : "off"} -c full_page_writes=off -c max_connections=200`;
+    const settings = `-p ${port} -k ${folder} -h 127.0.0.1 -c fsync=${isSynced ? "on" : "off"} -c synchronous_commit=${isDurable || isSynced ? "on" : "off"} -c full_page_writes=${isSynced ? "on" : "off"} -c max_connections=200`;
     const start = () =>
       run("pg_ctl", ["-D", data, "-l", join(folder, "log"), "-o", settings, "-w", "-t", "60", "start"]);
     start();

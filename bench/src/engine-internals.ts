@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import type * as Composition from "../../packages/server/src/composition.ts";
+import type * as HotState from "../../packages/server/src/storage/hot-state.ts";
 import type * as Passkeys from "../../packages/server/src/authenticators/passkey/verify-assertion.ts";
 import type * as Resolve from "../../packages/server/src/resolve-config.ts";
 import type * as Rotate from "../../packages/server/src/tokens/rotate-refresh-token.ts";
 
-type Internals = typeof Composition & typeof Resolve & typeof Rotate & typeof Passkeys;
+type Internals = typeof Composition & typeof Resolve & typeof Rotate & typeof Passkeys & typeof HotState;
 
 /**
  * The engine's verbs, which no package exports: bundled from source, so that a row can time one of them alone.
@@ -21,6 +22,7 @@ export async function loadEngineInternals(): Promise<Internals> {
     stdin: {
       contents: `export { compose } from "./composition.ts"; export { resolveOptions } from "./resolve-config.ts";
         export { rotateRefreshToken } from "./tokens/rotate-refresh-token.ts";
+        export { durableState, hotState } from "./storage/hot-state.ts";
         export { verifyAssertion } from "./authenticators/passkey/verify-assertion.ts";`,
       resolveDir: source,
       loader: "ts",

@@ -6,6 +6,7 @@ import { requireAccessTokenBench, requireAuthBench, sessionCookieBench, sessionH
 import { growthBench } from "./rows/growth.ts";
 import { importTimeBench } from "./rows/import-time.ts";
 import { introspectionBench, refreshHttpBench } from "./rows/oauth.ts";
+import { hotStateBench, nodesBench, sessionMemoryBench } from "./rows/scale-out.ts";
 import { statusListBenches } from "./rows/status-list.ts";
 import { tokenCheckBenches } from "./rows/token-check.ts";
 import { weightBench } from "./rows/weight.ts";
@@ -27,6 +28,9 @@ const benches: readonly Bench[] = [
   weightBench,
   importTimeBench,
   growthBench,
+  nodesBench,
+  hotStateBench,
+  sessionMemoryBench,
 ];
 
 const flags = new Set(process.argv.slice(2).filter((text) => text.startsWith("--")));

@@ -93,6 +93,11 @@ export interface SessionOptions {
   readonly absoluteSeconds?: number;
   /** How old a proof of identity may be to change factors. Default 600. */
   readonly recentSeconds?: number;
+  /**
+   * How long a node may answer a check by cookie from memory, 5 at most: a revocation made on another node is seen that
+   * much later. Sensitive routes read the store all the same. Default 0: every check reads it.
+   */
+  readonly cacheSeconds?: number;
 }
 /** What access and refresh tokens hold and how long they live. */
 export interface TokenOptions {

@@ -298,7 +298,13 @@ function readDurations(
   const { session = {}, tokens = {} } = options;
   const { custody: _, ...keys } = options.keys ?? {};
   const resolved: Durations = {
-    session: { idleSeconds: 14 * day, absoluteSeconds: 90 * day, recentSeconds: 10 * minute, ...session },
+    session: {
+      idleSeconds: 14 * day,
+      absoluteSeconds: 90 * day,
+      recentSeconds: 10 * minute,
+      cacheSeconds: 0,
+      ...session,
+    },
     tokens: {
       accessTokenSeconds: 5 * minute,
       audiences: [issuer],
@@ -323,13 +329,15 @@ function readDurations(
   };
   for (const [group, values] of Object.entries(resolved)) {
     for (const [name, value] of Object.entries(values as Readonly<Record<string, unknown>>)) {
-      const isZeroAllowed = name === "refreshGraceSeconds" || name === "outageSeconds";
+      const isZeroAllowed = ["refreshGraceSeconds", "outageSeconds", "cacheSeconds"].includes(name);
       if (!name.endsWith("Seconds")) continue;
       if (!(typeof value === "number" && Number.isFinite(value) && (value > 0 || (isZeroAllowed && value === 0)))) {
         faults.push(`${group}.${name}: must be a positive number of seconds`);
       }
     }
   }
+  if (resolved.session.cacheSeconds > 5)
+    faults.push("session.cacheSeconds: must be 5 at most; a revocation on another node waits for it");
   if (resolved.session.idleSeconds > resolved.session.absoluteSeconds)
     faults.push("session.idleSeconds: must not exceed absoluteSeconds");
   if (resolved.tokens.accessTokenSeconds > 3_600)

@@ -3,7 +3,7 @@ import type { AuthState } from "@segno/core";
 import type { Engine, SessionAccountRow, SessionRow } from "../engine.js";
 import { sessionEndsAt, slidIdleLimit } from "./session-life.js";
 import { hashSessionToken, isSessionTokenShaped } from "./session-token.js";
-import { sessionWatch } from "./session-watch.js";
+import { rememberedRow, rememberRow, sessionWatch } from "./session-watch.js";
 
 /** How often, at most, a session's use is written down. */
 const touchEveryMs = 60_000;
@@ -12,7 +12,8 @@ const refused: AuthState = Object.freeze({ status: "invalid", reason: "session_e
 
 /**
  * Who a session token belongs to. Reads the store each time: a session that was revoked, or whose user was suspended or
- * deleted, is refused on the next call on every node. Answers without a promise when the store does.
+ * deleted, is refused on the next call on every node. With `session.cacheSeconds` its word counts for that long, but not
+ * for `fresh`, nor after a revocation made here. Answers without a promise when the store does.
  * The use is written down at most once a minute, after the answer. `withAccount` reads the user's account along.
  *
  * Not checked: where the token came from (the cookie rules are the router's).
@@ -29,8 +30,22 @@ export function authenticateSession(
       ? found.then((row) => judgeWithAccount(engine, row))
       : judgeWithAccount(engine, found);
   }
-  const row = engine.store.readSession(hashSessionToken(token));
+  const tokenHash = hashSessionToken(token);
+  if (engine.config.session.cacheSeconds > 0) return authenticateFromMemory(engine, tokenHash, options?.fresh === true);
+  const row = engine.store.readSession(tokenHash);
   return row instanceof Promise ? row.then((found) => judge(engine, found)) : judge(engine, row);
+}
+
+function authenticateFromMemory(engine: Engine, tokenHash: string, isFresh: boolean): AuthState | Promise<AuthState> {
+  const remembered = isFresh ? undefined : rememberedRow(engine, tokenHash);
+  if (remembered !== undefined) return judge(engine, remembered);
+  const askedAtMs = engine.clock.nowMs();
+  const answer = engine.store.readSession(tokenHash);
+  const keep = (row: SessionRow | undefined): AuthState => {
+    if (row !== undefined) rememberRow(engine, tokenHash, row, askedAtMs);
+    return judge(engine, row);
+  };
+  return answer instanceof Promise ? answer.then(keep) : keep(answer);
 }
 
 /** What was read along, for whoever shows it: dies with the state it belongs to. */
