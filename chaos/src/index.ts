@@ -9,22 +9,28 @@ import {
   toJson,
   toTableLine,
 } from "./report.ts";
+import { vaultDown } from "./rows/f01-vault-down.ts";
+import { vaultSlow } from "./rows/f02-vault-slow.ts";
 import { databaseDown } from "./rows/f03-database-down.ts";
 import { databaseSlow } from "./rows/f05-database-slow.ts";
 import { redisLost } from "./rows/f06-redis-lost.ts";
 import { randomKills } from "./rows/f08-kills.ts";
 import { lostReplies } from "./rows/f09-lost-replies.ts";
 import { rotation } from "./rows/f15-rotation.ts";
+import { keyKill } from "./rows/f16-key-kill.ts";
 import { coldHerd } from "./rows/f17-cold-herd.ts";
 import { refreshStorm } from "./rows/f18-refresh-storm.ts";
 
 const rows: readonly ChaosRow[] = [
+  vaultDown,
+  vaultSlow,
   databaseDown,
   databaseSlow,
   redisLost,
   randomKills,
   lostReplies,
   rotation,
+  keyKill,
   coldHerd,
   refreshStorm,
 ];

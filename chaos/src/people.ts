@@ -1,5 +1,5 @@
 import { openBrowser, type TestBrowser } from "@segno/testing";
-import { type Answer, type Call, send } from "./http.ts";
+import { type Answer, type Call, send, sleep } from "./http.ts";
 import { introspector, origin } from "./nodes/site.ts";
 
 type Creation = Parameters<TestBrowser["authenticator"]["create"]>[0];
@@ -93,6 +93,22 @@ export function refresh(call: Pick<Call, "port" | "agent" | "timeoutMs">, refres
 export function grantOf(answer: Answer): Grant {
   const { access_token: accessToken, refresh_token: refreshToken } = JSON.parse(answer.text) as Record<string, string>;
   return { accessToken: accessToken ?? "", refreshToken: refreshToken ?? "" };
+}
+
+/** An access token for the cookie of a session, whatever becomes of it. */
+export function issueToken(call: Pick<Call, "port" | "agent" | "timeoutMs">, cookie: string): Promise<Answer> {
+  const headers = { cookie, origin, "content-type": "application/json", "sec-fetch-site": "same-origin" };
+  return send({ ...call, method: "POST", path: "/api/auth/v1/session/token", headers, body: "{}" });
+}
+
+/** How long it takes until a token is issued again, milliseconds; NaN when it is not within half a minute. */
+export async function untilIssued(port: number, cookie: string): Promise<number> {
+  const sinceMs = performance.now();
+  while ((await issueToken({ port }, cookie)).status !== 200) {
+    if (performance.now() - sinceMs > 30_000) return Number.NaN;
+    await sleep(50);
+  }
+  return performance.now() - sinceMs;
 }
 
 /** Asks the store who is signed in. */

@@ -1,5 +1,5 @@
 import type { SegnoOptions } from "@segno/server";
-import { type KeyCustody, vaultRemote, vaultWrapped } from "@segno/server/custody";
+import { type KeyCustody, type RemoteCustody, vaultRemote, vaultWrapped } from "@segno/server/custody";
 
 /** Where a node keeps its keys. */
 export type CustodyOptions =
@@ -15,12 +15,33 @@ export type CustodyOptions =
 
 type Keys = NonNullable<SegnoOptions["keys"]>;
 
-export function custodyOf(options: CustodyOptions | undefined): Pick<Keys, "custody"> {
+/** How many signatures are asked for at the same time. */
+export interface InFlight {
+  now: number;
+  most: number;
+}
+
+export function custodyOf(options: CustodyOptions | undefined, inFlight: InFlight): Pick<Keys, "custody"> {
   if (options === undefined) return {};
   if (options.kind === "open") return { custody: openCustody };
   const { address, mount, token } = options;
   const given = { address, mount, login: { method: "token", token } } as const;
-  return { custody: options.mode === "wrapped" ? vaultWrapped(given) : vaultRemote(given) };
+  return { custody: options.mode === "wrapped" ? vaultWrapped(given) : counted(vaultRemote(given), inFlight) };
+}
+
+function counted(custody: RemoteCustody, inFlight: InFlight): RemoteCustody {
+  return {
+    ...custody,
+    async sign(input, key, signal) {
+      inFlight.now += 1;
+      inFlight.most = Math.max(inFlight.most, inFlight.now);
+      try {
+        return await custody.sign(input, key, signal);
+      } finally {
+        inFlight.now -= 1;
+      }
+    },
+  };
 }
 
 /** Wraps nothing. */

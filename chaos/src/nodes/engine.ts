@@ -30,6 +30,7 @@ const isLoud = process.env["CHAOS_LOUD"] === "1";
 export async function start(options: EngineNodeOptions, { tell }: HostContext): Promise<Hosted> {
   const clock = createNodeClock(options.clock);
   const passes = dieAt(options.crash);
+  const inFlight = { now: 0, most: 0 };
   const segno = createSegno({
     baseUrl: origin,
     secret: "1:Kq3nV8xTz1mW5yRb7cJd9fLg2hPs4uXa",
@@ -47,7 +48,7 @@ export async function start(options: EngineNodeOptions, { tell }: HostContext): 
     production: false,
     rateLimit: options.rateLimit ?? false,
     tokens: { introspectionClients: { [introspector.id]: introspector.secret }, ...options.tokens },
-    keys: { ...options.keys, ...custodyOf(options.custody) },
+    keys: { ...options.keys, ...custodyOf(options.custody, inFlight) },
   });
   if (options.tellsEvents === true) {
     segno.on("*", (event) => {
@@ -81,6 +82,7 @@ export async function start(options: EngineNodeOptions, { tell }: HostContext): 
       rotate: (how: { atOnce?: boolean }) => segno.api.keys.rotate(how),
       keys: () => segno.api.keys.status(),
       compromise: ({ kid, sinceMs }: { kid: string; sinceMs: number }) => segno.api.keys.compromise(kid, { sinceMs }),
+      mostInFlight: () => inFlight.most,
       watchLag: () => {
         lag.reset();
         lag.enable();
