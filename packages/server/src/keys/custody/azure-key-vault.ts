@@ -1,6 +1,8 @@
 /** What we use of `KeyClient` of `@azure/keyvault-keys`. Vault address, credentials and retries are its own. */
 export interface AzureKeyClient {
+  /** The newest version of a key. */
   getKey(name: string, options: AzureCallOptions): Promise<AzureKey>;
+  /** Makes a key on a curve. */
   createEcKey(
     name: string,
     options: {
@@ -12,22 +14,27 @@ export interface AzureKeyClient {
       abortSignal: AbortSignal;
     },
   ): Promise<AzureKey>;
+  /** Starts to delete a key with all its versions. */
   beginDeleteKey(name: string, options: AzureCallOptions): Promise<unknown>;
+  /** What works with one version of a key. */
   getCryptographyClient(name: string, options: { keyVersion: string }): AzureCryptographyClient;
 }
 
 /** What we use of its `CryptographyClient`. */
 export interface AzureCryptographyClient {
+  /** Wraps by the public half. */
   wrapKey(
     algorithm: "RSA-OAEP-256",
     key: Uint8Array,
     options: AzureCallOptions,
   ): Promise<{ result: Uint8Array; keyID?: string | undefined }>;
+  /** Unwraps by the private half. */
   unwrapKey(
     algorithm: "RSA-OAEP-256",
     encryptedKey: Uint8Array,
     options: AzureCallOptions,
   ): Promise<{ result: Uint8Array }>;
+  /** Signs a digest: r and s. */
   sign(algorithm: "ES256", digest: Uint8Array, options: AzureCallOptions): Promise<{ result: Uint8Array }>;
 }
 
