@@ -1,5 +1,5 @@
 import type { ServiceClient, ServiceCredential } from "../config.js";
-import type { Engine } from "../engine.js";
+import type { Db, Engine } from "../engine.js";
 import { type ClientRow, findClient } from "./store.js";
 
 /** What ids of accounts made at run time begin with. */
@@ -12,22 +12,27 @@ const accountId = /^service_[0-9a-f]{32}$/;
  * that is known costs: which place is asked is decided by the id alone.
  * @throws SegnoError `store_unavailable`
  */
-export async function findService(engine: Engine, id: string): Promise<ServiceClient | undefined> {
-  const service = accountId.test(id) ? await findAccount(engine, id) : engine.config.services.get(id);
+export async function findService(
+  engine: Engine,
+  id: string,
+  db: Db = engine.store.db,
+): Promise<ServiceClient | undefined> {
+  const service = accountId.test(id) ? await findAccount(db, id) : engine.config.services.get(id);
   const isOver = service?.expiresAtMs !== undefined && service.expiresAtMs <= engine.clock.nowMs();
   return isOver ? undefined : service;
 }
 
 /**
- * Whether a client may still be believed: listed or in the store, not revoked, not over. Reads the store each time.
+ * Whether a client may still be believed: listed or in the store, not revoked, not over. Reads the store each time, or the
+ * caller's transaction.
  * @throws SegnoError `store_unavailable`
  */
-export async function isServiceLive(engine: Engine, id: string): Promise<boolean> {
-  return (await findService(engine, id)) !== undefined;
+export async function isServiceLive(engine: Engine, id: string, db?: Db): Promise<boolean> {
+  return (await findService(engine, id, db)) !== undefined;
 }
 
-async function findAccount(engine: Engine, id: string): Promise<ServiceClient | undefined> {
-  const row = await findClient(engine.store.db, id);
+async function findAccount(db: Db, id: string): Promise<ServiceClient | undefined> {
+  const row = await findClient(db, id);
   return row === undefined || row.revoked_at !== null ? undefined : serviceOf(row);
 }
 

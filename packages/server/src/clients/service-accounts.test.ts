@@ -120,6 +120,39 @@ describe.each(testDatabases)("service accounts: $name", ({ skipped, create }) =>
     }
   });
 
+  it("T-118: a token that is asked for while the account is revoked is refused, or names the place that was given up", async () => {
+    const { account, secret = "" } = await make();
+    expect((await ask(account.id, secret)).status).toBe(200);
+    const { store } = node.engine;
+    const { transaction } = store;
+    let isFirst = true;
+    // the account was found good, and is revoked before the token is made
+    const meanwhile: typeof transaction = async (work) => {
+      if (isFirst) {
+        isFirst = false;
+        await revokeServiceAccount(node.engine, account.id, actor);
+      }
+      return await transaction(work);
+    };
+    Object.assign(store, { transaction: meanwhile });
+    expect(await ask(account.id, secret)).toMatchObject(refused);
+    Object.assign(store, { transaction });
+    expect(await eventsOf("token.issued")).toHaveLength(1);
+    // and in a race of many each token that was made is revoked by its place
+    const raced = await make();
+    await ask(raced.account.id, raced.secret);
+    const [answers] = await Promise.all([
+      Promise.all(Array.from({ length: 50 }, () => ask(raced.account.id, raced.secret))),
+      revokeServiceAccount(node.engine, raced.account.id, actor),
+    ]);
+    const left = await store.db.selectFrom("segno_revoked_tokens").select("status_index").execute();
+    const places = left.map(({ status_index }) => status_index);
+    for (const { body } of answers.filter(({ status }) => status === 200)) {
+      const { status } = payloadOf(body.access_token ?? "") as { status: { status_list: { idx: number } } };
+      expect(places).toContain(status.status_list.idx);
+    }
+  });
+
   it("T-023: of 50 revocations at once one takes effect", async () => {
     const { account } = await make();
     const done = await Promise.all(

@@ -48,6 +48,8 @@ async function describeRoutes(config: ResolvedConfig, routes: readonly Route[]):
       securitySchemes: {
         session: { type: "apiKey", in: "cookie", name: cookieNames(config.isSecure).session },
         bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
+        clientSecret: { type: "http", scheme: "basic", description: "RFC 6749 section 2.3.1" },
+        clientCertificate: { type: "mutualTLS", description: "RFC 8705" },
         dpop: { type: "http", scheme: "dpop", description: "RFC 9449" },
       },
     },
@@ -75,6 +77,8 @@ function operationOf(route: Route, convert: Convert): Json {
     tags: [route.tag],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(route.access === "session" ? { security: [{ session: [] }, { bearer: [] }, { dpop: [] }] } : {}),
+    // a client proves itself in the header, in the connection or in the body
+    ...(route.errors === "oauth" ? { security: [{ clientSecret: [] }, { clientCertificate: [] }, {}] } : {}),
     ...(route.body === undefined ? {} : { requestBody: bodyOf(route, route.body, convert) }),
     responses: responsesOf(route, convert),
   };

@@ -1,4 +1,5 @@
 import { type Confirmation, SegnoError } from "@segno/core";
+import { isServiceLive } from "../clients/index.js";
 import type { ServiceClient } from "../config.js";
 import type { Actor, Engine } from "../engine.js";
 import { issuedEvent, presentTokens, type Tokens } from "./issue-tokens.js";
@@ -21,7 +22,7 @@ export interface ClientCredentialsInput {
 /**
  * Gives a service an access token of its own (RFC 6749 section 4.4, RFC 9068): no user, no session, no refresh token.
  * Not checked here: who the client is, and that it may use this grant.
- * @throws SegnoError `invalid_scope`, `invalid_target`, `invalid_request`, `key_unavailable`
+ * @throws SegnoError `invalid_scope`, `invalid_target`, `invalid_request`, `invalid_client`, `key_unavailable`
  */
 export async function grantClientCredentials(
   engine: Engine,
@@ -34,6 +35,9 @@ export async function grantClientCredentials(
   const confirmation = confirmationFor(service, input);
   const minted = await engine.store.transaction(async (trx) => {
     const token = await mintServiceToken(engine, trx, { service, audience, scope, confirmation });
+    // revoked meanwhile: asked after the token took its place in the status lists, so that a token either is refused
+    // here or names the place that the revocation gave up
+    if (!(await isServiceLive(engine, service.id, trx))) throw new SegnoError("invalid_client");
     await engine.events.appendAll(trx, { ...actor, clientId: service.id }, [issuedEvent({ minted: token })]);
     return token;
   });
