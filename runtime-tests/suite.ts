@@ -30,6 +30,31 @@ export const cases: readonly Case<Library>[] = [
     },
   },
   {
+    name: "core: reads a compressed status list, and refuses the token that it names",
+    async run({ core }) {
+      const uri = `${issuer}/status-list/0`;
+      const status = { status_list: { idx: 700, uri } };
+      const { token, jwks, sign } = await issue(core, { status });
+      const keys = core.createLocalKeySet(jwks);
+      for (const [revoked, isGood] of [
+        [699, true],
+        [700, false],
+      ] as const) {
+        const status_list = await statusListOf(core, revoked);
+        const list = { iss: issuer, sub: uri, iat: nowSeconds, exp: nowSeconds + 300, ttl: 3, status_list };
+        const text = await sign(list, "statuslist+jwt");
+        const { isRevoked } = core.createStatusList({ issuer, keys, clock, fetch: async () => new Response(text) });
+        const verifier = core.createAccessTokenVerifier({ issuer, audience, keys, clock, isRevoked });
+        if (isGood) equal((await verifier.verify(token)).sub, "user-1");
+        else
+          await refuses(
+            () => verifier.verify(token),
+            (error) => core.isSegnoError(error, "token_revoked"),
+          );
+      }
+    },
+  },
+  {
     name: "core: refuses a changed payload, a changed signature and a non-canonical spelling",
     async run({ core }) {
       const { verifier, token } = await issue(core);
@@ -242,10 +267,13 @@ async function issue(core: typeof Core, change: object = {}, alg: "ES256" | "EdD
     auth_time: nowSeconds,
     ...change,
   };
-  const input = `${encode(core, { typ, alg, kid: "key-1" })}.${encode(core, claims)}`;
   const algorithm = alg === "ES256" ? { name: "ECDSA", hash: "SHA-256" } : { name: "Ed25519" };
-  const signature = await crypto.subtle.sign(algorithm, pair.privateKey, new TextEncoder().encode(input));
-  const token = `${input}.${core.encodeBase64Url(new Uint8Array(signature))}`;
+  const sign = async (payload: object, type: string): Promise<string> => {
+    const input = `${encode(core, { typ: type, alg, kid: "key-1" })}.${encode(core, payload)}`;
+    const signature = await crypto.subtle.sign(algorithm, pair.privateKey, new TextEncoder().encode(input));
+    return `${input}.${core.encodeBase64Url(new Uint8Array(signature))}`;
+  };
+  const token = await sign(claims, typ);
   const verifier = core.createAccessTokenVerifier({
     issuer,
     audience,
@@ -253,7 +281,15 @@ async function issue(core: typeof Core, change: object = {}, alg: "ES256" | "EdD
     clock,
     algorithms: [alg],
   });
-  return { verifier, token, jwks };
+  return { verifier, token, jwks, sign };
+}
+
+/** A status list of 1,024 places, compressed by the runtime itself. */
+async function statusListOf(core: typeof Core, revoked: number): Promise<{ bits: number; lst: string }> {
+  const bits = new Uint8Array(128);
+  bits[revoked >> 3] = 1 << (revoked & 7);
+  const deflated = new Blob([bits]).stream().pipeThrough(new CompressionStream("deflate"));
+  return { bits: 1, lst: core.encodeBase64Url(new Uint8Array(await new Response(deflated).arrayBuffer())) };
 }
 
 function encode(core: typeof Core, value: object): string {
