@@ -149,14 +149,20 @@ describe("nonsense from", () => {
     const whole = createAzureKeyVaultDouble("segno");
     const broken = (part: object): AzureKeyClient => ({ ...whole, ...part });
     const properties = { version: "a".repeat(32) };
-    for (const answer of [
+    const coordinate = Buffer.alloc(32, 1);
+    const good = { properties, key: { kty: "EC-HSM", crv: "P-256", x: coordinate, y: coordinate } };
+    const making = (answer: object) =>
+      azureKeyVaultRemote({ client: broken({ createEcKey: async () => answer }) }).generate(made, soon());
+    expect((await making(good)).publicJwk).toMatchObject({ kty: "EC", crv: "P-256" });
+    for (const wrong of [
       { properties: {} },
-      { properties },
-      { properties, key: { kty: "RSA" } },
       { properties: { ...properties, exportable: true } },
+      { key: undefined },
+      { key: { kty: "RSA" } },
+      { key: { ...good.key, x: Buffer.alloc(31) } },
+      { key: { ...good.key, crv: "P-384" } },
     ]) {
-      const custody = azureKeyVaultRemote({ client: broken({ createEcKey: async () => answer }) });
-      await expect(custody.generate(made, soon())).rejects.toMatchObject(refused);
+      await expect(making({ ...good, ...wrong })).rejects.toMatchObject(refused);
     }
     const { handle } = await azureKeyVaultRemote({ client: whole }).generate(made, soon());
     for (const result of [undefined, "text", Buffer.alloc(63), toDer(Buffer.alloc(64, 1))]) {

@@ -1,3 +1,6 @@
+import { generateKeyPairSync } from "node:crypto";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
 import { createVirtualClock, type VirtualClock } from "@segno/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type VaultOptions } from "./vault-options.js";
@@ -139,11 +142,28 @@ describe("what Vault answers", () => {
   });
 
   it("T-081: a redirect is not followed: the token would go along", async () => {
-    const { custody, seen } = custodyOn({
-      "transit/encrypt/segno": new Response(null, { status: 307, headers: { Location: "https://elsewhere.example" } }),
+    const elsewhere: string[] = [];
+    const listen = async (answer: RequestListener): Promise<{ url: string; close: () => void }> => {
+      const server = createServer(answer);
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
+    };
+    const thief = await listen((request, response) => {
+      elsewhere.push(`${request.headers["x-vault-token"]}`);
+      response.end("{}");
     });
-    expect(await faultOf(custody.wrap(plain, context, soon()))).toMatchObject({ detail: { reason: "redirect" } });
-    expect(paths(seen)).toEqual(["auth/approle/login", "transit/encrypt/segno"]);
+    const vault = await listen((_request, response) => {
+      response.writeHead(307, { Location: `${thief.url}/v1/transit/encrypt/segno` }).end();
+    });
+    try {
+      const given = { method: "token", token: secret } as const;
+      const error = await faultOf(vaultWrapped({ address: vault.url, login: given }).wrap(plain, context, soon()));
+      expect(error).toMatchObject({ code: "key_unavailable", detail: { reason: "redirect" } });
+      expect(elsewhere).toEqual([]);
+    } finally {
+      vault.close();
+      thief.close();
+    }
   });
 
   it("T-073: an answer without end is cut off", async () => {
@@ -200,20 +220,44 @@ describe("what Vault answers", () => {
     ]) {
       expect((await faultOf(signing(signature).sign(plain, key, soon()))).code).toBe("key_unavailable");
     }
-    const ours = { type: "ecdsa-p256", exportable: false, keys: { 1: { public_key: "PEM" } } };
-    for (const data of [
-      ours,
-      { ...ours, exportable: true },
-      { ...ours, type: "rsa-2048" },
-      {},
-      { ...ours, keys: {} },
-    ]) {
+    const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const pem = publicKey.export({ type: "spki", format: "pem" });
+    const ours = { type: "ecdsa-p256", exportable: false, keys: { 1: { public_key: pem } } };
+    const making = (data: object) => {
       const server: typeof fetch = async (input, init) =>
         `${input as string}`.includes("/login") ? login(60)() : json(init?.method === "GET" ? { data } : {});
       const custody = vaultRemote({ address, login: approle, fetch: server });
-      const made = custody.generate({ purpose: "access_token", algorithm: "ES256" }, soon());
-      expect((await faultOf(made)).code).toBe("key_unavailable");
+      return custody.generate({ purpose: "access_token", algorithm: "ES256" }, soon());
+    };
+    expect((await making(ours)).publicJwk).toMatchObject({ kty: "EC", crv: "P-256" });
+    for (const wrong of [
+      { exportable: true },
+      { exportable: undefined },
+      { type: "rsa-2048" },
+      { keys: {} },
+      { keys: { 1: { public_key: "PEM" } } },
+      { keys: { 2: { public_key: pem } } },
+    ]) {
+      expect((await faultOf(making({ ...ours, ...wrong }))).code).toBe("key_unavailable");
     }
+  });
+
+  it("T-064: a key of another purpose, prefix or version is refused before anything is asked", async () => {
+    const server = scripted({});
+    const custody = vaultRemote({ address, login: approle, fetch: server.fetch });
+    const random = "ab".repeat(12);
+    for (const handle of [
+      `segno-document-${random}:1`,
+      `other-access_token-${random}:1`,
+      `segno-access_token-${random}:2`,
+      `segno-access_token-${random}`,
+      `segno-access_token-${random}/../../sys/seal:1`,
+    ]) {
+      const key = { purpose: "access_token", algorithm: "ES256", handle } as const;
+      expect((await faultOf(custody.sign(plain, key, soon()))).message).toContain("another purpose");
+      expect((await faultOf(custody.destroy?.(key, soon()) ?? Promise.resolve())).message).toContain("another purpose");
+    }
+    expect(server.seen).toEqual([]);
   });
 
   it("a server that ignores associated data does not pass the check", async () => {
@@ -286,6 +330,15 @@ describe("signing in", () => {
       const other = custodyOn({}, { login: { ...approle, secretId: async () => empty } });
       expect((await faultOf(other.custody.wrap(plain, context, soon()))).message).toContain("is empty");
     }
+  });
+
+  it("takes a credential without the line break that files end with", async () => {
+    const { custody, seen } = custodyOn(
+      { "transit/encrypt/segno": wrappedAnswer },
+      { login: { ...approle, secretId: async () => "secret-id\n" } },
+    );
+    await custody.wrap(plain, context, soon());
+    expect(JSON.parse(seen[0]?.body ?? "{}")).toEqual({ role_id: "shop", secret_id: "secret-id" });
   });
 
   it("refuses a login that is answered without a token or its time", async () => {
