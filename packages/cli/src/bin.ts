@@ -8,8 +8,7 @@ const terminal = takeTerminal(process, process.env);
 
 /** A module of the user may leave timers and sockets behind: the command is over when it has answered. */
 function end(code: number): void {
-  process.exitCode = code;
-  process.stderr.write("", () => process.exit());
+  void terminal.flush().then(() => process.exit(code));
 }
 
 /** Something of the user's module, or a fault of ours: told in one line like any other. */

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { afterAll, describe, expect, it } from "vitest";
 import { command, makeFolder, runCli } from "../test/run-cli.js";
 
@@ -103,6 +103,17 @@ describe("a configuration module", () => {
   });
 });
 
+it("ends quietly when nobody reads on", () => {
+  const script = `${[process.execPath, ...command].join(" ")} migrate plan | head -1`;
+  const { stdout, stderr } = spawnSync("sh", ["-c", script], {
+    cwd: folder.path,
+    encoding: "utf8",
+    env: { PATH: process.env["PATH"] ?? "" },
+  });
+  expect(stdout).toMatch(/^-- sqlite .*: pending\n$/);
+  expect(stderr).toBe("");
+});
+
 describe("variables from a file", () => {
   it("are read, and a file that is not there is named", async () => {
     const read = await segno("migrate", "plan", "--env", ".env.test", "--json");
@@ -114,29 +125,48 @@ describe("variables from a file", () => {
 });
 
 const hasScript = spawnSync("script", ["--version"]).status === 0;
-const onTerminal = (line: string, input: string, env: Readonly<Record<string, string>> = {}) =>
-  spawnSync("script", ["-qec", line, "/dev/null"], {
+/** Presses the keys once the command has asked. */
+function onTerminal(
+  line: string,
+  keys: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly code: number | null; readonly text: string }> {
+  const child = spawn("script", ["-qec", line, "/dev/null"], {
     cwd: folder.path,
-    input,
-    encoding: "utf8",
     env: { PATH: process.env["PATH"] ?? "", SEGNO_DATABASE_URL: "./tty.db", TERM: "xterm", ...env },
+    timeout: 15_000,
   });
+  let text = "";
+  child.stdout.on("data", (chunk) => {
+    const hadAsked = text.includes("[y/N]");
+    text += String(chunk);
+    if (!hadAsked && text.includes("[y/N]")) child.stdin.write(keys);
+  });
+  return new Promise((resolve) => child.on("close", (code) => resolve({ code, text })));
+}
 
 describe.skipIf(!hasScript)("on a terminal", () => {
   const line = (args: string) => [process.execPath, ...command, args].join(" ");
 
-  it("asks before it changes something, and takes only yes for yes", () => {
-    const no = onTerminal(line("migrate apply"), "n\n");
-    expect(no.stdout).toContain("Apply 0001 schema");
-    expect(no.stdout).toContain("Nothing applied.");
-    expect(no.status).toBe(1);
-    const yes = onTerminal(line("migrate apply"), "y\n");
-    expect(yes.stdout).toContain("applied 0001 schema");
-    expect(yes.status).toBe(0);
+  it("asks before it changes something, and takes only yes for yes", async () => {
+    const no = await onTerminal(line("migrate apply"), "n\n");
+    expect(no.text).toContain("Apply 0001 schema");
+    expect(no.text).toContain("Nothing applied.");
+    expect(no.code).toBe(1);
+    const yes = await onTerminal(line("migrate apply"), "y\n");
+    expect(yes.text).toContain("applied 0001 schema");
+    expect(yes.code).toBe(0);
   });
 
-  it("shows colours there, unless NO_COLOR is set", () => {
-    expect(onTerminal(line("doctor"), "").stdout).toContain("\u001b[32mok");
-    expect(onTerminal(line("doctor"), "", { NO_COLOR: "1" }).stdout).not.toContain("\u001b[32m");
+  it("takes no answer for no, and Ctrl-C for the end", async () => {
+    const none = await onTerminal(line("migrate apply"), "\u0004", { SEGNO_DATABASE_URL: "./tty2.db" });
+    expect(none.text).toContain("Nothing applied.");
+    expect(none.code).toBe(1);
+    expect((await onTerminal(line("migrate apply"), "\u0003", { SEGNO_DATABASE_URL: "./tty2.db" })).code).toBe(130);
+  });
+
+  it("shows colours there, unless NO_COLOR is set", async () => {
+    expect((await onTerminal(line("doctor"), "")).text).toContain("\u001b[32mok");
+    expect((await onTerminal(line("doctor"), "", { NO_COLOR: "1" })).text).not.toContain("\u001b[32m");
   });
 });

@@ -1,3 +1,4 @@
+import process from "node:process";
 import { createInterface } from "node:readline/promises";
 import type { ReadStream, WriteStream } from "node:tty";
 import { createRedactor } from "./redact.js";
@@ -19,7 +20,10 @@ export interface Terminal {
   progress(text: string): void;
   /** Colours a word of the answer, where colours are shown. */
   paint(color: Color, text: string): string;
+  /** @returns what was typed; nothing when there will be no answer (Ctrl-D) */
   ask(question: string): Promise<string>;
+  /** Resolves once everything written has left this process. */
+  flush(): Promise<void>;
 }
 
 interface Streams {
@@ -36,7 +40,9 @@ export function takeTerminal(
   { stdin, stdout, stderr }: Streams,
   environment: Readonly<Record<string, string | undefined>>,
 ): Terminal {
-  const write = stdout.write.bind(stdout);
+  const write = stdout.write.bind(stdout) as (text: string, done?: () => void) => boolean;
+  // whoever reads has seen enough, as in: segno migrate plan | head
+  stdout.on("error", ({ code }: NodeJS.ErrnoException) => process.exit(code === "EPIPE" ? 0 : 1));
   stdout.write = stderr.write.bind(stderr) as typeof stdout.write;
   // each time anew: --env adds variables
   const redact = (text: string) => createRedactor(environment)(text);
@@ -67,11 +73,17 @@ export function takeTerminal(
     async ask(question) {
       finishLine();
       const lines = createInterface({ input: stdin, output: stderr });
+      lines.on("SIGINT", () => process.exit(130));
+      const isOver = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
       try {
-        return await lines.question(redact(question));
+        return await Promise.race([lines.question(redact(question)), isOver]);
       } finally {
         lines.close();
       }
+    },
+    async flush() {
+      await new Promise<void>((resolve) => write("", () => resolve()));
+      await new Promise<void>((resolve) => stderr.write("", () => resolve()));
     },
   };
 }

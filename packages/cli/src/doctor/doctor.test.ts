@@ -183,6 +183,26 @@ await segno.ready();
   });
 }
 
+const postgres = cliDatabases.find(({ name }) => name === "postgres");
+describe.skipIf(postgres?.skipped !== undefined)("segno doctor and the database's clock", () => {
+  it.each([
+    [-3_000, "ok", "3.0 s ahead of this machine"],
+    [-30_000, "warn", "30."],
+    [7_200_000, "fail", "behind this machine"],
+  ])("a machine that is %d ms off is told so", async (offMs, level, text) => {
+    const database = await postgres?.create();
+    folder.write(
+      "clock.ts",
+      `import { createSegno } from "@segno/server";
+export const segno = createSegno({ production: false, secret: "${secret}", clock: { nowMs: () => Date.now() + ${offMs} } });
+`,
+    );
+    const found = await doctor(["--config", "clock.ts"], { SEGNO_DATABASE_URL: database?.url ?? "" });
+    expect(found.of("clock")).toMatchObject({ level, found: expect.stringContaining(text) });
+    await database?.drop();
+  });
+});
+
 describe("segno doctor --url", () => {
   let live: LiveEngine;
   const file = join(folder.path, "live.db");
