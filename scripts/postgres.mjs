@@ -1,6 +1,6 @@
 // A throw-away PostgreSQL for the tests: its own folder, port and socket, nothing kept.
 import { execFileSync } from "node:child_process";
-import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -10,11 +10,11 @@ import { delimiter, join } from "node:path";
  * @param {object} [options]
  * @param {boolean} [options.isDurable] whether a commit that was answered survives a kill of the server. Not a power cut: nothing is synced to the disk
  * @param {boolean} [options.isSynced] whether a commit waits for the disk, as in production. Default false
- * @param {string} [options.standbyOf] the URL of a server that this one follows, by the name `standby`
+ * @param {{ url: string, port?: number }} [options.standbyOf] a server that this one follows, by the name `standby`; through another port where one is given
  * @returns {Promise<{ url: string, port: number, version: string, stop: () => void, kill: () => void, restart: () => void, promote: () => void } | { missing: string }>} `missing` says why there is none
  */
 export async function startPostgres({ isDurable = false, isSynced = false, standbyOf } = {}) {
-  const bin = findServer();
+  const bin = findServer(standbyOf === undefined ? [] : ["pg_basebackup"]);
   if (bin === undefined) return { missing: "no PostgreSQL server is installed (initdb and pg_ctl were not found)" };
   const account = serverAccount();
   if (account === undefined)
@@ -36,9 +36,10 @@ export async function startPostgres({ isDurable = false, isSynced = false, stand
     if (standbyOf === undefined) {
       run("initdb", ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]);
     } else {
-      const { hostname, port, username } = new URL(standbyOf);
-      const source = `host=${hostname} port=${port} user=${username} application_name=standby`;
-      run("pg_basebackup", ["-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-d", source]);
+      const { hostname, port, username } = new URL(standbyOf.url);
+      run("pg_basebackup", ["-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-d", standbyOf.url]);
+      const source = `host=${hostname} port=${standbyOf.port ?? port} user=${username} application_name=standby`;
+      appendFileSync(join(data, "postgresql.auto.conf"), `primary_conninfo = '${source}'\n`);
     }
     const port = await freePort();
     const settings = `-p ${port} -k ${folder} -h 127.0.0.1 -c fsync=${isSynced ? "on" : "off"} -c synchronous_commit=${isDurable || isSynced ? "on" : "off"} -c full_page_writes=${isSynced ? "on" : "off"} -c max_connections=200`;
@@ -93,7 +94,7 @@ function killAll(pid) {
   }
 }
 
-function findServer() {
+function findServer(further) {
   const onPath = (process.env.PATH ?? "").split(delimiter);
   const usual = globSync([
     "/usr/lib/postgresql/*/bin",
@@ -102,7 +103,7 @@ function findServer() {
   ]);
   const newestFirst = usual.sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
   return [...onPath, ...newestFirst].find((folder) =>
-    ["initdb", "pg_ctl", "postgres"].every((name) => existsSync(join(folder, name))),
+    ["initdb", "pg_ctl", "postgres", ...further].every((name) => existsSync(join(folder, name))),
   );
 }
 

@@ -70,6 +70,28 @@ export async function signUp(browser: TestBrowser): Promise<Person> {
   };
 }
 
+/** Accounts to begin with: before anything is broken, a machine that is busy may take its time. */
+export async function signUpMany(count: number, port: (index: number) => number): Promise<readonly Person[]> {
+  const patiently = async (index: number): Promise<Person> => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await signUp(browserAt(() => port(index)));
+      } catch (error) {
+        if (tries === 5) throw error;
+        await sleep(500);
+      }
+    }
+  };
+  return await Promise.all(Array.from({ length: count }, (_, index) => patiently(index)));
+}
+
+/** One of them. */
+export async function signUpFirst(port: () => number): Promise<Person> {
+  const [person] = await signUpMany(1, port);
+  if (person === undefined) throw new Error("nobody signed up");
+  return person;
+}
+
 /** The first tokens of a new family. @throws Error when that is not answered well */
 export function grant({ browser }: Person): Promise<Grant> {
   return well<Grant>(browser, "/v1/session/grant", {});

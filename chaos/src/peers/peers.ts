@@ -33,10 +33,15 @@ export interface VaultServer {
 interface Missing {
   readonly missing: string;
 }
+/** A server that another one follows, through another port where one is given. */
+interface Followed {
+  readonly url: string;
+  readonly port?: number;
+}
 interface PostgresModule {
   startPostgres(options: {
     readonly isDurable?: boolean;
-    readonly standbyOf?: string;
+    readonly standbyOf?: Followed;
   }): Promise<PostgresServer | Missing>;
 }
 
@@ -54,7 +59,7 @@ export interface Peers {
   /** The one all rows share. @throws PeerMissing */
   postgres(): Promise<PostgresServer>;
   /** One more, for the row alone. @throws PeerMissing */
-  ownPostgres(options: { readonly standbyOf?: string }): Promise<PostgresServer>;
+  ownPostgres(options: { readonly standbyOf?: Followed }): Promise<PostgresServer>;
   /** One on that port, or on any. @throws PeerMissing */
   redis(port?: number): Promise<RedisServer>;
   /** The one all rows share. @throws PeerMissing */
@@ -70,7 +75,7 @@ export function createPeers(): Peers {
   const stops: (() => unknown)[] = [];
   let shared: Promise<PostgresServer> | undefined;
   let vault: Promise<VaultServer> | undefined;
-  const start = async (options: { readonly standbyOf?: string }): Promise<PostgresServer> => {
+  const start = async (options: { readonly standbyOf?: Followed }): Promise<PostgresServer> => {
     const { startPostgres } = (await script("postgres.mjs")) as PostgresModule;
     const server = there(await startPostgres({ isDurable: true, ...options }));
     stops.push(server.stop);

@@ -3,7 +3,7 @@ import { type Answer, keepAlive, sleep } from "../http.ts";
 import type { ClockOptions } from "../nodes/clock.ts";
 import { forkNode } from "../nodes/fork-node.ts";
 import { createDatabase } from "../peers/peers.ts";
-import { browserAt, issueToken, signUp, untilIssued, useToken } from "../people.ts";
+import { issueToken, signUpFirst, untilIssued, useToken } from "../people.ts";
 import { type ChaosRow, duration, type Figure, figure, type RunOptions } from "../report.ts";
 
 /** Seconds that pass in one. */
@@ -58,7 +58,7 @@ async function outage(name: string, outage: Outage, options: RunOptions): Promis
     },
   });
   const api = await forkNode("api", { issuerPort: node.port, clock, maxAgeSeconds: 20, maxStaleSeconds: listSeconds });
-  const [person, leaver] = await Promise.all([signUp(browserAt(() => node.port)), signUp(browserAt(() => node.port))]);
+  const [person, leaver] = await Promise.all([signUpFirst(() => node.port), signUpFirst(() => node.port)]);
   const agent = keepAlive();
   const call = { port: node.port, agent };
   let newest = tokenIn(await issueToken(call, person.cookie));

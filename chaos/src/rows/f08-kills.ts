@@ -11,7 +11,7 @@ import {
 import { type CrashPoint, crashPointNames } from "../nodes/crash-points.ts";
 import { type ForkedNode, forkNode } from "../nodes/fork-node.ts";
 import { createDatabase } from "../peers/peers.ts";
-import { browserAt, signUp } from "../people.ts";
+import { browserAt, signUpMany } from "../people.ts";
 import { type ChaosRow, type Figure, figure, type RunOptions } from "../report.ts";
 import { sqliteFile } from "../sqlite-file.ts";
 import { countDeadFamilies, startWriters } from "../writers.ts";
@@ -23,7 +23,7 @@ export const randomKills: ChaosRow = {
     "12 kills at named points and 20 at random moments each instead of 1,000 (--long: 1,000); the sweep over every statement is crash.test.ts of packages/server; leases of 30 s run out on the node's clock; the audit log does not exist yet, so its half is not here",
   breaks: "the outbox: a tenth of what it holds is deleted before it is checked",
   async run(options) {
-    const kills = options.isLong ? 500 : options.isSmoke ? 3 : 20;
+    const kills = options.isLong ? 500 : options.isSmoke ? 2 : 20;
     const points = options.isSmoke ? 1 : 3;
     const file = sqliteFile();
     const url = await createDatabase(await options.peers.postgres());
@@ -63,7 +63,7 @@ async function campaign(
   const port = () => node?.port ?? 1;
 
   await boot();
-  const people = await Promise.all(Array.from({ length: 4 }, () => signUp(browserAt(port))));
+  const people = await signUpMany(4, port);
   const writers = await startWriters({ port, people });
   const mailing = startMailing(port, mail);
   let died = 0;

@@ -3,7 +3,7 @@ import { sleep } from "../http.ts";
 import { countLost, inspectPostgres } from "../inspect.ts";
 import { forkNode } from "../nodes/fork-node.ts";
 import { at, createDatabase } from "../peers/peers.ts";
-import { browserAt, grant, grantOf, refresh, signUp } from "../people.ts";
+import { browserAt, grant, grantOf, refresh, signUpFirst, signUpMany } from "../people.ts";
 import { type ChaosRow, figure } from "../report.ts";
 import { countDeadFamilies, startWriters } from "../writers.ts";
 
@@ -40,7 +40,7 @@ export const lostReplies: ChaosRow = {
       return await work();
     }
 
-    const person = await signUp(browserAt(() => node.port));
+    const person = await signUpFirst(() => node.port);
     let different = 0;
     await grant(person);
     const firstGeneration = await inspector.count("select generation from segno_refresh_families");
@@ -76,7 +76,7 @@ export const lostReplies: ChaosRow = {
       );
     }
 
-    const people = await Promise.all(Array.from({ length: 4 }, () => signUp(browserAt(() => node.port))));
+    const people = await signUpMany(4, () => node.port);
     const writers = await startWriters({ port: () => node.port, people });
     const untilMs = performance.now() + (options.isLong ? 60_000 : options.isSmoke ? 3_000 : 10_000);
     let cuts = 0;

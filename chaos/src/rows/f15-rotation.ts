@@ -2,7 +2,7 @@ import { keepAlive, sleep } from "../http.ts";
 import type { ClockOptions } from "../nodes/clock.ts";
 import { type ForkedNode, forkNode } from "../nodes/fork-node.ts";
 import { createDatabase } from "../peers/peers.ts";
-import { browserAt, claimsOf, type Person, signUp, useToken } from "../people.ts";
+import { claimsOf, type Person, signUpMany, useToken } from "../people.ts";
 import { type ChaosRow, type Figure, figure, type RunOptions } from "../report.ts";
 
 /** Seconds that pass in one. */
@@ -36,9 +36,9 @@ export const rotation: ChaosRow = {
   compressed: `clocks run ${speed} times as fast: the 900 s that a key is published before it signs take 7.5 s; about five rotations (--long: 20)`,
   breaks: "publishing a key before it signs (in the drill that must hold)",
   async run(options) {
-    const seconds = options.isLong ? 160 : options.isSmoke ? 22 : 40;
+    const seconds = options.isLong ? 160 : options.isSmoke ? 17 : 40;
     const good = await drill(options, { isPrePublished: !options.isBroken, seconds });
-    const bad = await drill(options, { isPrePublished: false, seconds: options.isSmoke ? 6 : 10 });
+    const bad = await drill(options, { isPrePublished: false, seconds: options.isSmoke ? 4 : 10 });
     return [
       ...figuresOf(good, seconds),
       figure({
@@ -87,7 +87,7 @@ async function drill({ peers, isBroken }: RunOptions, { isPrePublished, seconds 
     ),
     forkNode("api", { issuerPort: nodes[0]?.port ?? 0, ...patient, keySetCacheSeconds: staleSeconds }),
   ]);
-  const people = await Promise.all(nodes.map(({ port }) => signUp(browserAt(() => port))));
+  const people = await signUpMany(nodes.length, (index) => nodes[index]?.port ?? 0);
   const state = { isOn: true, used: 0, refused: 0, refusedByStale: 0 };
   const kept = new Map<string, string>();
   const agent = keepAlive();

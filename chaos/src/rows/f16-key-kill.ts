@@ -4,7 +4,7 @@ import { type Inspector, inspectPostgres } from "../inspect.ts";
 import type { ClockOptions } from "../nodes/clock.ts";
 import { type ForkedNode, forkNode } from "../nodes/fork-node.ts";
 import { createDatabase } from "../peers/peers.ts";
-import { browserAt, claimsOf, grant, signUp, useToken } from "../people.ts";
+import { claimsOf, grant, signUpFirst, useToken } from "../people.ts";
 import { type ChaosRow, type Figure, figure } from "../report.ts";
 
 /** Seconds that pass in one. */
@@ -55,7 +55,7 @@ export const keyKill: ChaosRow = {
       { what: "the verifier behind a cache of 600 s", bound: cachedBound, answers: atApi(cached) },
     ];
     const port = () => nodes[0]?.port ?? 0;
-    const before = await grant(await signUp(browserAt(port)));
+    const before = await grant(await signUpFirst(port));
     const inspector = inspectPostgres(url);
     const stolen = await steal(inspector);
     for (const { answers } of places) {
@@ -68,7 +68,7 @@ export const keyKill: ChaosRow = {
     const killedAtMs = nowMs(clock);
     // a session that began after the kill, so that nothing but the key can give the forgery away
     let turn = 0;
-    const person = await signUp(browserAt(() => nodes[turn % nodes.length]?.port ?? 0));
+    const person = await signUpFirst(() => nodes[turn % nodes.length]?.port ?? 0);
     const after = await grant(person);
     // a node looks its keys up when it signs, and by a timer each minute: that one runs in real time
     const fresh = async () => {

@@ -1,6 +1,6 @@
 import { percentile, sleep } from "../http.ts";
 import { forkNode } from "../nodes/fork-node.ts";
-import { browserAt, grant, introspect, signUp, useToken } from "../people.ts";
+import { grant, introspect, signUpFirst, useToken } from "../people.ts";
 import { type ChaosRow, duration, figure } from "../report.ts";
 import { sqliteFile } from "../sqlite-file.ts";
 
@@ -16,7 +16,7 @@ export const coldHerd: ChaosRow = {
   async run(options) {
     const database = sqliteFile();
     const engine = await forkNode("engine", { database });
-    const { accessToken } = await grant(await signUp(browserAt(() => engine.port)));
+    const { accessToken } = await grant(await signUpFirst(() => engine.port));
     const nodes = await Promise.all(
       Array.from({ length: apis }, () => forkNode("api", { issuerPort: engine.port, forgets: options.isBroken })),
     );

@@ -1,7 +1,7 @@
 import { inspectPostgres, readEvents } from "../inspect.ts";
 import { forkNode } from "../nodes/fork-node.ts";
 import { createDatabase } from "../peers/peers.ts";
-import { browserAt, grant, grantOf, refresh, signUp } from "../people.ts";
+import { grant, grantOf, refresh, signUpFirst } from "../people.ts";
 import { type ChaosRow, figure } from "../report.ts";
 
 const tabs = 200;
@@ -21,7 +21,7 @@ export const refreshStorm: ChaosRow = {
     const nodes = [await forkNode("engine", engine), await forkNode("engine", engine)];
     const storm = (token: string) =>
       Promise.all(Array.from({ length: tabs }, (_, tab) => refresh({ port: nodes[tab % 2]?.port ?? 0 }, token)));
-    const { refreshToken } = await grant(await signUp(browserAt(() => nodes[0]?.port ?? 0)));
+    const { refreshToken } = await grant(await signUpFirst(() => nodes[0]?.port ?? 0));
     const inspector = inspectPostgres(url);
     const generationOf = () => inspector.count("select generation from segno_refresh_families");
     const firstGeneration = await generationOf();
