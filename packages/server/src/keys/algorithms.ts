@@ -5,6 +5,8 @@ import { ecdsaFromDer } from "./ecdsa-from-der.js";
 /** Everything that depends on the algorithm, in one row. */
 export interface SigningAlgorithmRow {
   readonly alg: "ES256" | "EdDSA";
+  readonly kty: "EC" | "OKP";
+  readonly crv: "P-256" | "Ed25519";
   generate(random: RandomSource): KeyObject;
   /** The JWS signature (RFC 7515 section 5.1) of an ASCII signing input. Synchronous: the hot path. */
   sign(signingInput: string, key: KeyObject): string;
@@ -14,6 +16,8 @@ export interface SigningAlgorithmRow {
 
 const es256: SigningAlgorithmRow = {
   alg: "ES256",
+  kty: "EC",
+  crv: "P-256",
   generate(random) {
     const curve = createECDH("prime256v1");
     for (;;) {
@@ -38,6 +42,8 @@ const ed25519Prefix = Buffer.from("302e020100300506032b657004220420", "hex");
 
 const edDsa: SigningAlgorithmRow = {
   alg: "EdDSA",
+  kty: "OKP",
+  crv: "Ed25519",
   generate: (random) =>
     createPrivateKey({ key: Buffer.concat([ed25519Prefix, random.bytes(32)]), format: "der", type: "pkcs8" }),
   sign: (input, key) => sign(null, Buffer.from(input, "latin1"), key).toString("base64url"),

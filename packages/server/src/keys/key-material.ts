@@ -122,8 +122,8 @@ async function generateRemote(
 ): Promise<MadeKey> {
   const { handle, publicJwk } = await custody.generate({ purpose, algorithm: algorithm.alg }, noSignal);
   const { kty, crv } = publicJwk;
-  const isFitting = algorithm.alg === "ES256" ? kty === "EC" && crv === "P-256" : kty === "OKP" && crv === "Ed25519";
-  if (!isFitting || handle === "") throw nonsense("The custody made a key of another kind than it was asked for.");
+  if (kty !== algorithm.kty || crv !== algorithm.crv || handle === "")
+    throw nonsense("The custody made a key of another kind than it was asked for.");
   try {
     return { publicJwk: publicJwkOf(publicKeyOf(publicJwk)), handle };
   } catch (cause) {
@@ -149,6 +149,8 @@ export async function openKey(parts: CustodyParts, row: SealedRow): Promise<Open
   if (!isOwn(parts, row)) throw refused("The key lies in another custody than the configured one.");
   const algorithm = requireAlgorithm(row.algorithm);
   const published = JSON.parse(row.public_jwk) as PublicJwk;
+  if (published.alg !== algorithm.alg || published.kty !== algorithm.kty || published.crv !== algorithm.crv)
+    throw refused("A stored key does not fit its algorithm.");
   if (custody.mode === "remote") return remoteKey(custody, { row, purpose, algorithm, published });
   const plain = await custody.unwrap(row.private_sealed, { purpose, kid: row.kid }, noSignal);
   const privateKey = importPrivate(plain);

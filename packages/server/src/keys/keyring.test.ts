@@ -13,6 +13,7 @@ import {
   rotateNow,
 } from "../../test/engine-kit.js";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
+import { watchStore } from "../../test/watched-store.js";
 import { rotateRefreshToken } from "../tokens/rotate-refresh-token.js";
 import { ecdsaFromDer } from "./ecdsa-from-der.js";
 import { demoteKey, promoteKey, recordLatestExp } from "./store.js";
@@ -248,6 +249,52 @@ describe.each(testDatabases)("keyring: $name", ({ skipped, create }) => {
     const rows = await states(node);
     expect(verified).toBe(120);
     expect(rows.filter((state) => state === "retired").length).toBeGreaterThanOrEqual(2);
+  });
+
+  it("T-068: a thousand unknown kids at once cost one look at the store per cool-down, and known keys keep working", async () => {
+    const { tokens } = await addFamily(node.engine);
+    let looks = 0;
+    const other = await openNode(watchStore(besides(node, database.source), { before: () => void (looks += 1) }), {
+      clock: node.clock,
+    });
+    opened.unshift(other);
+    for (let turn = 0; turn < 3; turn += 1) {
+      node.clock.advance({ seconds: 6 });
+      looks = 0;
+      const asked = Array.from({ length: 1_000 }, (_, index) =>
+        other.keyring.keySet.resolve({ kid: `unknown-${turn}-${index}`, alg: "ES256" }),
+      );
+      expect((await Promise.all(asked)).every((key) => key === undefined)).toBe(true);
+      expect(looks).toBe(1);
+      const request = { headers: { authorization: `Bearer ${tokens.accessToken}` }, method: "GET", url: origin };
+      expect(await other.authenticate(request)).toMatchObject({ status: "authenticated" });
+    }
+  });
+
+  it("T-064: a private half that is not the one of its row never signs", async () => {
+    const rows = await node.engine.store.db.selectFrom("segno_keys").selectAll().execute();
+    const [signing, spare] = [
+      rows.find((row) => row.state === "signing"),
+      rows.find((row) => row.state === "published"),
+    ];
+    if (signing === undefined || spare === undefined) throw new Error("no keys");
+    const put = (values: Partial<typeof signing>) =>
+      node.engine.store.db.updateTable("segno_keys").set(values).where("kid", "=", signing.kid).execute();
+    for (const values of [
+      { private_sealed: spare.private_sealed },
+      { public_jwk: spare.public_jwk },
+      { private_sealed: `${signing.private_sealed.slice(0, -4)}AAAA` },
+      { algorithm: "EdDSA" },
+      { algorithm: "none" },
+      { custody: "vault:wrapped" },
+    ]) {
+      await put(values);
+      const fresh = await open({ clock: node.clock });
+      const error = await kidOf(fresh).catch((caught: unknown) => caught);
+      expect(isSegnoError(error, "key_unavailable"), JSON.stringify(Object.keys(values))).toBe(true);
+      await put(signing);
+    }
+    expect(await kidOf(await open({ clock: node.clock }))).toBe(signing.kid);
   });
 
   it("secret rotation seals the live keys again, and dropping the old secret then harms nothing", async () => {

@@ -5,12 +5,13 @@ import type { GuardedCustody } from "./guard-custody.js";
 import { custodyId, type KeyRow, type OpenedKey, rewrapKey } from "./key-material.js";
 import { type KeyringHealth, keyringHealth } from "./keyring-health.js";
 import { createKeyUses } from "./key-uses.js";
+import { createReserveExp } from "./latest-exp.js";
 import { createOpenKeys } from "./open-keys.js";
 import { OutsideFirst, type Prepared } from "./outside-first.js";
 import { destroyEnded, retireExpired } from "./retire.js";
 import { ensureKeys, type KeyParts, rotateWhenDue } from "./rotate.js";
 import { createSignToken } from "./sign-token.js";
-import { listLiveKeys, recordLatestExp, replaceSealed } from "./store.js";
+import { listLiveKeys, replaceSealed } from "./store.js";
 import { sweepUses } from "./uses-store.js";
 import type { Verifiers } from "./verifiers.js";
 
@@ -41,8 +42,6 @@ export interface Keyring extends TokenSigner {
 const refreshAfterMs = 60_000;
 /** And never used when older than this: a process that slept asks first. */
 const staleAfterMs = 300_000;
-/** How far ahead the latest `exp` is put on record: one write in ten minutes instead of one a token. */
-const recordAheadMs = 600_000;
 const unknownKidCooldownMs = 5_000;
 /** A vault is asked for newer wrapping keys this often. The local custody each time: it costs nothing. */
 const rewrapEveryMs = 3_600_000;
@@ -64,7 +63,6 @@ export function createKeyring(given: KeyringParts): Keyring {
   const ownId = custodyId(custody);
   const isOwn = (row: KeyRow): boolean => row.custody === ownId;
   const outside = AsyncLocalStorage.snapshot();
-  const onRecord = new Map<string, number>();
   const inBackground = new Map<string, Promise<void>>();
   const openKeys = createOpenKeys({ ...given, custody }, background);
   const parts: KeyParts = {
@@ -72,15 +70,17 @@ export function createKeyring(given: KeyringParts): Keyring {
     custody,
     open: async (row) => openKeys.get(row) ?? (await openKeys.open(row)),
   };
+  const reserve = createReserveExp(store, background);
   const uses = createKeyUses({ ...given, custodyId: ownId, takeSignFigures: guarded.takeSignFigures });
   let loaded: Loaded | undefined;
   let rewrappedAtMs: number | undefined;
   let foreignKid: string | undefined;
+  let lookingUp: Promise<Loaded> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
   async function load(db: Db): Promise<Loaded> {
     const atMs = clock.nowMs();
-    const rows = await listLiveKeys(db, purpose);
+    const rows = (await listLiveKeys(db, purpose)).filter(isWhole);
     const jwks: JwkSet = { keys: rows.map((row) => JSON.parse(row.public_jwk) as PublicJwk) };
     const isSame = loaded !== undefined && JSON.stringify(loaded.jwks) === JSON.stringify(jwks);
     const mine = rows.filter((row) => row.state !== "verify_only" && isOwn(row));
@@ -98,6 +98,13 @@ export function createKeyring(given: KeyringParts): Keyring {
       atMs,
     };
     return loaded;
+  }
+
+  /** One row that was meddled with must not take the others with it. */
+  function isWhole(row: KeyRow): boolean {
+    const isFitting = (JSON.parse(row.public_jwk) as PublicJwk).kid === row.kid;
+    if (!isFitting) log.error("A stored key names another public key than its own. It is left out.", { kid: row.kid });
+    return isFitting;
   }
 
   function warnOfForeign(signing: KeyRow | undefined): void {
@@ -130,24 +137,6 @@ export function createKeyring(given: KeyringParts): Keyring {
     if (loaded === undefined || age > staleAfterMs) return await load(db);
     if (age > refreshAfterMs) background("tick", tick);
     return loaded;
-  }
-
-  /** Sees to it that the store knows of a token living until `expMs` before that token exists. */
-  async function reserve(kid: string, expMs: number, trx: Db | undefined): Promise<boolean> {
-    const aheadMs = expMs + recordAheadMs;
-    const extend = async () => {
-      if (await recordLatestExp(store.db, kid, aheadMs)) onRecord.set(kid, aheadMs);
-    };
-    const recordedMs = onRecord.get(kid) ?? 0;
-    if (expMs <= recordedMs) {
-      if (recordedMs - expMs < recordAheadMs / 2) background("latest_exp", extend);
-      return true;
-    }
-    if (!(await recordLatestExp(trx ?? store.db, kid, aheadMs))) return false;
-    // inside a transaction the record lives and dies with the token, so memory learns of it from a write of its own
-    if (trx === undefined) onRecord.set(kid, aheadMs);
-    else background("latest_exp", extend);
-    return true;
   }
 
   /** Waits for no custody while the caller's transaction holds the store. */
@@ -221,8 +210,12 @@ export function createKeyring(given: KeyringParts): Keyring {
     current: (query) => loaded?.keys.current(query),
     async resolve(query) {
       const known = await (await current(store.db)).keys.resolve(query);
-      if (known !== undefined || clock.nowMs() - (loaded?.atMs ?? 0) < unknownKidCooldownMs) return known;
-      return await (await load(store.db)).keys.resolve(query);
+      if (known !== undefined || Math.abs(clock.nowMs() - (loaded?.atMs ?? 0)) < unknownKidCooldownMs) return known;
+      // however many ask at the same time
+      lookingUp ??= load(store.db).finally(() => {
+        lookingUp = undefined;
+      });
+      return await (await lookingUp).keys.resolve(query);
     },
   };
 
