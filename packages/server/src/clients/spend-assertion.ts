@@ -2,7 +2,6 @@ import { generateKeyPairSync, hash, randomBytes } from "node:crypto";
 import { createLocalKeySet, createRemoteKeySet, type KeySet, type PublicJwk, verifyClientAssertion } from "@segno/core";
 import type { ServiceClient, ServiceCredential } from "../config.js";
 import type { Engine } from "../engine.js";
-import { rememberOnce } from "../storage/index.js";
 
 /** How much longer than needed a use is remembered: a clock set back by less meets it again. */
 const keepLongerMs = 2 * 3_600_000;
@@ -28,7 +27,7 @@ export async function spendAssertion(
     ...(credential?.algorithms === undefined ? {} : { algorithms: credential.algorithms }),
     isReplay: async ({ clientId, jti, expiresAtSeconds }) => {
       const digest = hash("sha256", JSON.stringify([clientId, jti]), "base64url");
-      return !(await rememberOnce(engine.store.db, `assertion:${digest}`, expiresAtSeconds * 1000 + keepLongerMs));
+      return !(await engine.firstUse(`assertion:${digest}`, expiresAtSeconds * 1000 + keepLongerMs));
     },
   });
 }

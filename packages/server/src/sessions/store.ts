@@ -1,4 +1,5 @@
 import type { Db } from "../engine.js";
+import { deleteInPortions } from "../storage/index.js";
 import type { Schema } from "../storage/schema.js";
 
 /** Most sessions shown in a list. */
@@ -60,8 +61,16 @@ const keepEndedMs = 30 * 86_400_000;
 /** Deletes sessions that ended long ago. Call now and then. */
 export async function sweepSessions(db: Db, nowMs: number): Promise<void> {
   const before = nowMs - keepEndedMs;
-  await db
-    .deleteFrom("segno_sessions")
-    .where((eb) => eb.or([eb("absolute_expires_at", "<", before), eb("revoked_at", "<", before)]))
-    .execute();
+  await deleteInPortions((limit) =>
+    db
+      .deleteFrom("segno_sessions")
+      .where("id", "in", (from) =>
+        from
+          .selectFrom("segno_sessions")
+          .select("id")
+          .where((eb) => eb.or([eb("absolute_expires_at", "<", before), eb("revoked_at", "<", before)]))
+          .limit(limit),
+      )
+      .execute(),
+  );
 }

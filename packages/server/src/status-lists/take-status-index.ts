@@ -1,5 +1,6 @@
 import { SegnoError } from "@segno/core";
 import type { Db, Engine } from "../engine.js";
+import { deleteInPortions } from "../storage/index.js";
 
 /** Places in one status list. Every list has all of them, taken or not: its size tells nothing. */
 export const statusListSize: number = 2 ** 20;
@@ -36,8 +37,16 @@ const keepMs = 2 * 86_400_000;
 
 /** Gives back places that no token can name any more. Call now and then. */
 export async function sweepStatusIndexes(db: Db, nowMs: number): Promise<void> {
-  await db
-    .deleteFrom("segno_status_indexes")
-    .where("expires_at", "<", nowMs - keepMs)
-    .execute();
+  await deleteInPortions((limit) =>
+    db
+      .deleteFrom("segno_status_indexes")
+      .where("status_index", "in", (from) =>
+        from
+          .selectFrom("segno_status_indexes")
+          .select("status_index")
+          .where("expires_at", "<", nowMs - keepMs)
+          .limit(limit),
+      )
+      .execute(),
+  );
 }

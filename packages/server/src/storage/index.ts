@@ -2,7 +2,6 @@
 export { isUniqueViolation, toSegnoError } from "./faults.js";
 export { durableState, type HotState, hotState } from "./hot-state.js";
 export type { KeyValueSource } from "./key-value.js";
-export { rememberOnce } from "./once.js";
 export { postgresUrl } from "./postgres.js";
 export { prepared, type SlotOf } from "./prepared.js";
 export type { Schema } from "./schema.js";
@@ -15,4 +14,4 @@ export type {
   StoreSource,
 } from "./source.js";
 export { sqlite } from "./sqlite.js";
-export { sweepExpired } from "./sweep.js";
+export { deleteInPortions, sweepExpired } from "./sweep.js";

@@ -7,7 +7,7 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { addFamily, addSession, addUser, type Node, openNode, origin, sessionCookie } from "../../test/engine-kit.js";
 import { postgresDatabase, type TestDatabase } from "../../test/stores.js";
-import { rememberOnce } from "./index.js";
+import { rememberOnce } from "./once.js";
 import { type PostgresOptions, postgres } from "./postgres.js";
 
 const server = process.env.SEGNO_TEST_POSTGRES_URL;

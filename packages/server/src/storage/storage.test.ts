@@ -6,7 +6,8 @@ import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import type { Db, Store } from "../engine.js";
-import { isUniqueViolation, rememberOnce, toSegnoError } from "./index.js";
+import { isUniqueViolation, sweepExpired, toSegnoError } from "./index.js";
+import { rememberOnce } from "./once.js";
 import { checksumOf, type Migration, migrate } from "./migrate.js";
 import { migrations } from "./migrations/index.js";
 import { postgresUrl } from "./postgres.js";
@@ -189,6 +190,30 @@ describe.each(testDatabases)("store contract: $name", ({ name, skipped, create }
     await Promise.all([write("1"), count(), write("2"), count(), write("3"), count()]);
     expect(seen.every((n) => n % 2 === 0)).toBe(true);
     if (name.startsWith("sqlite") || name.endsWith("one")) expect(seen).toEqual([2, 4, 6]);
+  });
+
+  it("sweeps what piled up in portions, and nothing else", async () => {
+    const rows = Array.from({ length: 11_000 }, (_, index) => ({
+      key: `k${index}`,
+      expires_at: index < 10_500 ? now : now + 9,
+    }));
+    for (let from = 0; from < rows.length; from += 1_000)
+      await store.db
+        .insertInto("segno_once")
+        .values(rows.slice(from, from + 1_000))
+        .execute();
+    let statements = 0;
+    const counted = store.db.withPlugin({
+      transformQuery: ({ node }) => {
+        if (JSON.stringify(node).includes("segno_once")) statements += 1;
+        return node;
+      },
+      transformResult: async ({ result }) => result,
+    });
+    await sweepExpired(counted, now + 1);
+    expect(statements).toBe(3);
+    const left = await store.db.selectFrom("segno_once").select("expires_at").execute();
+    expect([left.length, new Set(left.map((row) => row.expires_at))]).toEqual([500, new Set([now + 9])]);
   });
 
   it("loses no update when transactions collide", async () => {

@@ -1,6 +1,6 @@
 import type { ExpressionBuilder } from "kysely";
 import type { Db } from "../engine.js";
-import { prepared, type SlotOf } from "../storage/index.js";
+import { deleteInPortions, prepared, type SlotOf } from "../storage/index.js";
 import type { Schema } from "../storage/schema.js";
 
 export type FamilyRow = Schema["segno_refresh_families"];
@@ -292,12 +292,30 @@ const keepMs = 86_400_000;
  * until its absolute limit: the idle limit moves with every refresh, and has no index for that.
  */
 export async function sweepTokens(db: Db, nowMs: number): Promise<void> {
-  await db
-    .deleteFrom("segno_revoked_tokens")
-    .where("expires_at", "<", nowMs - keepMs)
-    .execute();
-  await db
-    .deleteFrom("segno_refresh_families")
-    .where((eb) => eb.or([eb("absolute_expires_at", "<", nowMs - keepMs), eb("revoked_at", "<", nowMs - 30 * keepMs)]))
-    .execute();
+  await deleteInPortions((limit) =>
+    db
+      .deleteFrom("segno_revoked_tokens")
+      .where("jti", "in", (from) =>
+        from
+          .selectFrom("segno_revoked_tokens")
+          .select("jti")
+          .where("expires_at", "<", nowMs - keepMs)
+          .limit(limit),
+      )
+      .execute(),
+  );
+  await deleteInPortions((limit) =>
+    db
+      .deleteFrom("segno_refresh_families")
+      .where("id", "in", (from) =>
+        from
+          .selectFrom("segno_refresh_families")
+          .select("id")
+          .where((eb) =>
+            eb.or([eb("absolute_expires_at", "<", nowMs - keepMs), eb("revoked_at", "<", nowMs - 30 * keepMs)]),
+          )
+          .limit(limit),
+      )
+      .execute(),
+  );
 }
