@@ -4,6 +4,8 @@ import { failureOf } from "./failure.js";
 import { run } from "./run.js";
 import { takeTerminal } from "./terminal.js";
 
+// an engine that is made from here on starts nothing by itself, also where its module awaits ready()
+process.env["SEGNO_TOOL"] = "1";
 const terminal = takeTerminal(process, process.env);
 
 /** A module of the user may leave timers and sockets behind: the command is over when it has answered. */

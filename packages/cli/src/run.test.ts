@@ -1,4 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { command, makeFolder, runCli } from "../test/run-cli.js";
 
@@ -10,6 +12,8 @@ const folder = makeFolder({
   "segno.ts": engine,
   "noisy.ts": `console.log("noise of the module"); process.stdout.write("more noise\\n");\n${engine}`,
   "busy.ts": `import { createServer } from "node:http";\ncreateServer().listen(0);\nsetInterval(() => {}, 1000);\n${engine}`,
+  "ready.ts": `${engine.replace("segno.db", "ready.db")}await segno.ready();\n`,
+  "insists.ts": `${engine.replace("segno.db", "ready.db")}await segno.ready({ background: true });\n`,
   "nothing.ts": "export {};\n",
   "other.ts": "export const auth = 1;\nexport const handler = () => {};\n",
   "wrong.ts": "export const segno = { handler() {} };\n",
@@ -89,6 +93,17 @@ describe("a configuration module", () => {
     expect(json()).toMatchObject({ command: "migrate plan", state: "pending" });
     expect(stderr).toContain("noise of the module");
     expect(stderr).toContain("more noise");
+  });
+
+  it("starts nothing by awaiting ready(), as the module of a service may", async () => {
+    const plan = await segno("migrate", "plan", "--config", "ready.ts", "--json");
+    expect(plan.json()).toMatchObject({ state: "pending" });
+    expect(existsSync(join(folder.path, "ready.db"))).toBe(false);
+    await segno("migrate", "apply", "--config", "ready.ts", "--yes");
+    expect((await segno("keys", "status", "--config", "ready.ts")).code).toBe(0);
+    const insists = await segno("keys", "status", "--config", "insists.ts", "--json");
+    expect(insists.code).toBe(1);
+    expect(insists.json()).toMatchObject({ error: { code: "already_started" } });
   });
 
   it("is left behind when it keeps servers and timers", async () => {

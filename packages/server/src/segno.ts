@@ -55,6 +55,7 @@ export interface ReadyOptions {
   /**
    * Default true. False for a tool that borrows the configuration of a running service: verbs work, but this process sends
    * no mail, delivers no event and rotates no key by itself. What a verb announces waits for a process of the service.
+   * Where the command line loads a module (`SEGNO_TOOL=1`), `ready()` without this option starts nothing.
    */
   readonly background?: boolean;
 }
@@ -80,7 +81,9 @@ export function createSegno(options: SegnoOptions = {}): Segno {
   let starting: Promise<Running> | undefined;
   let closing: Promise<void> | undefined;
 
-  let hasBackground = true;
+  // the command line loads the module of a service to look at its engine: nothing may start by that
+  const isTool = process.env.SEGNO_TOOL === "1";
+  let hasBackground = !isTool;
   const start = async (): Promise<Running> => {
     if (fault !== undefined) throw fault;
     const composed = await compose(resolved, { background: hasBackground });
@@ -134,9 +137,11 @@ export function createSegno(options: SegnoOptions = {}): Segno {
       };
     },
     schema: schemaOf(resolved),
-    async ready({ background = true } = {}) {
-      if (starting === undefined) hasBackground = background;
-      else if (hasBackground && !background) throw new TypeError("This engine was started with its background work.");
+    async ready({ background } = {}) {
+      if (isTool && background === undefined) return;
+      if (starting === undefined) hasBackground = background ?? true;
+      else if (hasBackground && background === false)
+        throw new TypeError("This engine was started with its background work.");
       await run();
     },
     inspect: (sample) => inspect(resolved, sample),

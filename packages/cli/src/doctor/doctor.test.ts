@@ -169,7 +169,7 @@ for (const kind of cliDatabases) {
         "start.ts",
         `import { createSegno } from "@segno/server";
 export const segno = createSegno({ email: { send: async () => {} } });
-await segno.ready();
+await segno.ready({ background: true });
 `,
       );
       expect((await doctor(["--config", "start.ts"], env)).of("keys")?.level).toBe("ok");

@@ -6,7 +6,7 @@ const secret = "1:first-secret-0123456789-abcdefghijklmnop";
 const folder = makeFolder({
   "start.ts": `import { createSegno } from "@segno/server";
 export const segno = createSegno({ email: { send: async () => {} } });
-await segno.ready();
+await segno.ready({ background: true });
 `,
 });
 afterAll(folder.remove);

@@ -3,6 +3,13 @@ import type { CommandInput } from "../command.js";
 import { CommandError } from "../failure.js";
 import { refusalOf } from "../migrate/describe.js";
 
+const startedFailure = {
+  code: "already_started",
+  cause: "The module started the engine while it was loaded, with the work a service does in the background.",
+  fix: "Let the module make the engine, and start it where the server is started.",
+  docs: "docs/concepts/command-line.md#configuration",
+} as const;
+
 /**
  * The engine, able to run key verbs and nothing by itself. Migrations are not applied on the way: that is a decision of
  * its own.
@@ -20,6 +27,11 @@ export async function openKeys({ engine }: CommandInput): Promise<Segno["api"]["
       docs: "docs/concepts/command-line.md#migrations",
     });
   }
-  await segno.ready({ background: false });
+  try {
+    await segno.ready({ background: false });
+  } catch (error) {
+    if (error instanceof TypeError) throw new CommandError(startedFailure);
+    throw error;
+  }
   return segno.api.keys;
 }

@@ -77,7 +77,7 @@ for (const kind of cliDatabases) {
         "check.ts",
         `import { createSegno, silentLogger } from "@segno/server";
 export const segno = createSegno({ secret: "1:first-secret-0123456789-abcdefghijklmnop", production: false, migrations: "check", logger: silentLogger });
-const state = await segno.ready().then(() => "started", (error) => error.message);
+const state = await segno.ready({ background: true }).then(() => "started", (error) => error.message);
 console.error(state);
 `,
       );
