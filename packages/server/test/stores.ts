@@ -59,6 +59,9 @@ async function sqliteFile(): Promise<TestDatabase> {
   };
 }
 
+/** Fifty at once on a pool of one, on a busy machine, are not what the limits of a request are about. */
+const patient = { connectTimeoutMs: 20_000, statementTimeoutMs: 20_000 };
+
 /** A schema of its own, so that test files never meet. */
 export async function postgresSchema(poolSize: number): Promise<TestDatabase> {
   const name = `segno_test_${randomBytes(6).toString("hex")}`;
@@ -68,7 +71,7 @@ export async function postgresSchema(poolSize: number): Promise<TestDatabase> {
     source: () => {
       const pool = poolOf(name, poolSize);
       pools.push(pool);
-      return postgres(pool);
+      return postgres(pool, patient);
     },
     address: `schema:${name}`,
     drop: async () => {
@@ -89,7 +92,7 @@ export async function postgresDatabase(through = postgresServer, isolation?: "se
     source: () => {
       const pool = new pg.Pool({ connectionString: address, max: 10 });
       pools.push(pool);
-      return postgres(pool);
+      return postgres(pool, patient);
     },
     address,
     drop: async () => {
@@ -107,8 +110,8 @@ function poolOf(schema: string, max: number): pg.Pool {
 
 /** The database of another process. */
 export function sourceAt(address: string): StoreSource {
-  if (address.startsWith("schema:")) return postgres(poolOf(address.slice(7), 4));
-  if (address.startsWith("postgres:")) return postgres(new pg.Pool({ connectionString: address, max: 4 }));
+  if (address.startsWith("schema:")) return postgres(poolOf(address.slice(7), 4), patient);
+  if (address.startsWith("postgres:")) return postgres(new pg.Pool({ connectionString: address, max: 4 }), patient);
   return sqlite(address);
 }
 
