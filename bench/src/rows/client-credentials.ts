@@ -44,7 +44,8 @@ function byKey({ facts }: Host): Answers {
 
 /**
  * CPU of one token for a service. The peer writes nothing down, so the judged row is ours with its event in the database
- * but not synced to disk one by one; what a durable commit adds is shown.
+ * but not synced to disk one by one; what a durable commit adds is shown, and what an assertion costs, whose use only
+ * we write down.
  */
 export const clientCredentialsBench: Bench = {
   name: "client-credentials",
@@ -57,9 +58,9 @@ export const clientCredentialsBench: Bench = {
     const [ours, durable, peer] = hosts;
     const rounds = { rounds: smoke ? 1 : 11, requests: smoke ? 40 : 1_000, lanes, warmup: smoke ? 0 : 2 };
     const rows: Row[] = [];
-    for (const [name, load, atMost] of [
-      ["client-credentials", bySecret, 0.7],
-      ["client-credentials-key", byKey, 0.8],
+    for (const [name, load, budget] of [
+      ["client-credentials", bySecret, { atMost: 0.7 }],
+      ["client-credentials-key", byKey, {}],
     ] as const) {
       const figures = await loadInterleaved(
         [
@@ -72,7 +73,7 @@ export const clientCredentialsBench: Bench = {
       const reference = cpuOf(figures, "oidc-provider");
       const unit = "us CPU";
       rows.push(
-        row({ name: `${name}-vs-oidc-provider`, unit, ours: cpuOf(figures, "ours"), reference, atMost }),
+        row({ name: `${name}-vs-oidc-provider`, unit, ours: cpuOf(figures, "ours"), reference, ...budget }),
         row({ name: `${name}-durable`, unit, ours: cpuOf(figures, "durable"), reference }),
       );
     }
