@@ -1,5 +1,6 @@
 import { inflateSync } from "node:zlib";
 import { type AccessTokenClaims, createAccessTokenVerifier } from "@segno/core";
+import { CompiledQuery } from "kysely";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   actor,
@@ -15,6 +16,8 @@ import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { revokeSession, revokeSessionsOfUser } from "../sessions/index.js";
 import { suspendUser } from "../users/index.js";
 import { issueTokens } from "../tokens/index.js";
+import { sqlite } from "../storage/index.js";
+import { revokedStatuses } from "./store.js";
 import { clientStatus, leaveClientStatus, statusListSize, sweepStatusIndexes, takeStatusIndex } from "./index.js";
 
 const base = `${origin}/api/auth/.well-known/status-list/`;
@@ -238,6 +241,24 @@ describe.each(testDatabases)("the status list: $name", ({ skipped, create }) => 
     await addSession(node.engine);
     expect((await fetchList(node, undefined, number)).status).toBe(404);
   });
+});
+
+it("finds what was revoked by when it was, on SQLite too: a walk through all sessions a second would be the end of it", async () => {
+  const node = await openNode(sqlite(":memory:"));
+  const { db } = node.engine.store;
+  const { sql, parameters } = revokedStatuses(db, 0).compile();
+  const { rows } = await db.executeQuery<{ detail: string }>(
+    CompiledQuery.raw(`explain query plan ${sql}`, [...parameters]),
+  );
+  const steps = rows.map(({ detail }) => detail).filter((detail) => /^(SCAN|SEARCH)/.test(detail));
+  expect(steps).toEqual([
+    "SEARCH segno_sessions USING INDEX segno_sessions_revoked (revoked_at>?)",
+    "SEARCH s USING INDEX segno_sessions_revoked (revoked_at>?)",
+    "SEARCH f USING INDEX segno_refresh_families_session (session_id=?)",
+    "SEARCH segno_refresh_families USING INDEX segno_refresh_families_revoked (revoked_at>?)",
+    "SEARCH segno_revoked_tokens USING INDEX segno_revoked_tokens_expiry (expires_at>?)",
+  ]);
+  await node.stop();
 });
 
 describe("the status list over time", () => {

@@ -12,34 +12,43 @@ export interface RevokedStatus {
  * out: its place may have a new owner.
  */
 export async function readRevokedStatuses(db: Db, sinceMs: number): Promise<readonly RevokedStatus[]> {
+  const rows = await revokedStatuses(db, sinceMs).execute();
+  return rows.filter(({ ends_at }) => ends_at > sinceMs);
+}
+
+interface FoundStatus extends RevokedStatus {
+  readonly ends_at: number;
+}
+
+/**
+ * Each part is found by when it was revoked. Its end is looked at afterwards: asked for here, SQLite would rather walk
+ * through everything that has not ended.
+ */
+export function revokedStatuses(db: Db, sinceMs: number) {
   const sessions = db
     .selectFrom("segno_sessions")
-    .select(["status_index", "revoked_at"])
-    .where("revoked_at", ">", sinceMs)
-    .where("absolute_expires_at", ">", sinceMs);
+    .select(["status_index", "revoked_at", "absolute_expires_at as ends_at"])
+    .where("revoked_at", ">", sinceMs);
   const familiesOfSessions = db
     .selectFrom("segno_sessions as s")
     .innerJoin("segno_refresh_families as f", "f.session_id", "s.id")
-    .select(["f.status_index", "s.revoked_at"])
-    .where("s.revoked_at", ">", sinceMs)
-    .where("f.absolute_expires_at", ">", sinceMs);
+    .select(["f.status_index", "s.revoked_at", "f.absolute_expires_at as ends_at"])
+    .where("s.revoked_at", ">", sinceMs);
   const families = db
     .selectFrom("segno_refresh_families")
-    .select(["status_index", "revoked_at"])
-    .where("revoked_at", ">", sinceMs)
-    .where("absolute_expires_at", ">", sinceMs);
+    .select(["status_index", "revoked_at", "absolute_expires_at as ends_at"])
+    .where("revoked_at", ">", sinceMs);
   const tokens = db
     .selectFrom("segno_revoked_tokens")
-    .select(["status_index", "revoked_at"])
+    .select(["status_index", "revoked_at", "expires_at as ends_at"])
     .where("expires_at", ">", sinceMs)
     .where("revoked_at", ">", sinceMs)
     .where("status_index", "is not", null);
-  return await sessions
-    .$castTo<RevokedStatus>()
-    .unionAll(familiesOfSessions.$castTo<RevokedStatus>())
-    .unionAll(families.$castTo<RevokedStatus>())
-    .unionAll(tokens.$castTo<RevokedStatus>())
-    .execute();
+  return sessions
+    .$castTo<FoundStatus>()
+    .unionAll(familiesOfSessions.$castTo<FoundStatus>())
+    .unionAll(families.$castTo<FoundStatus>())
+    .unionAll(tokens.$castTo<FoundStatus>());
 }
 
 /** Keys of access tokens that were taken back after `sinceMs`, in the order of their ids. */
