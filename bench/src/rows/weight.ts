@@ -8,8 +8,9 @@ import { type Bench, type Row, row } from "../report.ts";
  */
 const entries = {
   core: 'export { createSegnoClient } from "@segno/client";',
-  flows: 'export { createSegnoClient } from "@segno/client"; export { createSignIn } from "@segno/signin";',
-  react: `export { createSegnoClient } from "@segno/client"; export { createSignIn } from "@segno/signin";
+  flows:
+    'export { createSegnoClient } from "@segno/client"; export { createSignIn, createStepUp } from "@segno/signin";',
+  react: `export { createSegnoClient } from "@segno/client"; export { createSignIn, createStepUp } from "@segno/signin";
     export { SegnoProvider, SignIn, Show, useSession, useUser, useAuth, useSignIn, useStepUp } from "@segno/react";`,
 } as const;
 
