@@ -13,6 +13,8 @@ export interface CustodyOutage {
   readonly call: CustodyCall;
   readonly fault: "timeout" | "refused";
   readonly failures: number;
+  /** What the custody called it, when it said: `sealed`, `forbidden`. */
+  readonly reason?: string;
 }
 
 export interface GuardOptions {
@@ -71,7 +73,11 @@ export function guardCustody(custody: KeyCustody, options: GuardOptions): Guarde
   function unavailable(message: string, cause?: unknown): SegnoError {
     const given = isSegnoError(cause) ? cause.retryAfterSeconds : undefined;
     const retryAfterSeconds = given ?? Math.ceil(restMs / 1000);
-    return new SegnoError("key_unavailable", message, { cause, retryAfterSeconds, detail: attributes });
+    return new SegnoError("key_unavailable", message, {
+      cause,
+      retryAfterSeconds,
+      detail: { ...attributes, ...reasonOf(cause) },
+    });
   }
 
   function succeeded(): void {
@@ -83,9 +89,10 @@ export function guardCustody(custody: KeyCustody, options: GuardOptions): Guarde
     options.onRecovered({ ...outage, downMs });
   }
 
-  function failed(call: CustodyCall, fault: CustodyOutage["fault"]): void {
+  function failed(call: CustodyCall, fault: CustodyOutage["fault"], cause: unknown): void {
     inARow += 1;
-    outage = { call, fault, failures: breaker.isOpen() ? outage.failures + 1 : inARow };
+    const failures = breaker.isOpen() ? outage.failures + 1 : inARow;
+    outage = { call, fault, failures, ...reasonOf(cause) };
     if (breaker.isOpen()) breaker.open();
     else if (inARow >= failuresToOpen && (fault === "timeout" || call === "check")) open();
     // one key that does not open is no outage: whether the custody itself answers decides
@@ -127,7 +134,7 @@ export function guardCustody(custody: KeyCustody, options: GuardOptions): Guarde
       succeeded();
       return result;
     } catch (cause) {
-      failed(call, signal.aborted ? "timeout" : "refused");
+      failed(call, signal.aborted ? "timeout" : "refused", cause);
       throw unavailable(
         signal.aborted ? "The custody did not answer in time." : "The custody refused or did not answer.",
         cause,
@@ -205,6 +212,12 @@ function createSignFigures(): { readonly hook: TelemetryHook; readonly take: () 
       return taken;
     },
   };
+}
+
+/** What a custody called its fault, for a log: `sealed`, `ECONNREFUSED`. Empty when it did not say. */
+export function reasonOf(fault: unknown): { readonly reason?: string } {
+  const reason = isSegnoError(fault, "key_unavailable") ? fault.detail["reason"] : undefined;
+  return typeof reason === "string" ? { reason } : {};
 }
 
 /** A custody that throws instead of rejecting is no worse. */

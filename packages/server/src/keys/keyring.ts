@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { createLocalKeySet, isSegnoError, type JwkSet, type KeySet, type PublicJwk, SegnoError } from "@segno/core";
 import type { Db, TokenSigner } from "../engine.js";
 import type { GuardedCustody } from "./guard-custody.js";
+import { reasonOf } from "./guard-custody.js";
 import { custodyId, type KeyRow, type OpenedKey, rewrapKey } from "./key-material.js";
 import { type KeyringHealth, keyringHealth } from "./keyring-health.js";
 import { createKeyUses } from "./key-uses.js";
@@ -124,9 +125,9 @@ export function createKeyring(given: KeyringParts): Keyring {
     // not by a timer: under load the event loop may not come round for a while, and until then every token asks again
     const done = outside(() => Promise.resolve().then(work)).then(
       () => void inBackground.delete(name),
-      () => {
+      (error: unknown) => {
         inBackground.delete(name);
-        log.warn("Work on the signing keys failed. It will be tried again.", { work: name });
+        log.warn("Work on the signing keys failed. It will be tried again.", { work: name, ...reasonOf(error) });
       },
     );
     inBackground.set(name, done);
@@ -230,7 +231,8 @@ export function createKeyring(given: KeyringParts): Keyring {
       for (const step of [() => ensureKeys(parts), rewrap]) {
         await step().catch((error: unknown) => {
           if (!isSegnoError(error, "key_unavailable")) throw error;
-          log.error("Keys cannot be made now: the custody does not answer.", { custody: ownId });
+          const why = { custody: ownId, ...reasonOf(error) };
+          log.error("Keys cannot be made now: the custody does not answer.", why);
         });
       }
       const { signing } = await load(store.db);

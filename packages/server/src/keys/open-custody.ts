@@ -46,11 +46,12 @@ export function openCustody(
     clock,
     hooks,
     timeoutMs: config.keys.custodyTimeoutSeconds * 1000,
-    onFailed({ call, fault, failures }) {
+    onFailed({ call, fault, failures, reason }) {
       log.error("The key custody does not answer. Tokens are signed as long as keys are open in memory.", {
         custody: name,
         call,
         fault,
+        reason,
       });
       const sinceMs = clock.nowMs() - (toldAtMs ?? Number.NEGATIVE_INFINITY);
       isTold = !(sinceMs >= 0 && sinceMs < quietMs);

@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { KMS } from "@aws-sdk/client-kms";
 import { createTestSegno } from "@segno/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -99,18 +101,35 @@ describe("R088: an engine signs in, refreshes and rotates with its keys in", () 
 
 describe("R088: a custody that is down at the start", () => {
   const login = { method: "token", token: "hvs.token" } as const;
-  const away = { address: "http://127.0.0.1:1", login };
 
   it.each([
-    ["wrapped", () => vaultWrapped(away)],
-    ["remote", () => vaultRemote(away)],
+    ["wrapped", vaultWrapped],
+    ["remote", vaultRemote],
   ] as const)("%s: people sign in, tokens are refused, and no key is made in its place", async (_mode, create) => {
-    const test = await createTestSegno({ keys: { custody: create() } });
+    const lines: string[] = [];
+    const note = (message: string, fields?: object): void => void lines.push(`${message} ${JSON.stringify(fields)}`);
+    const logger = { debug: note, info: note, warn: note, error: note };
+    const address = await nobodysAddress();
+    const test = await createTestSegno({ keys: { custody: create({ address, login }) }, logger });
     const { tokens } = await test.signInAs("ada@example.com");
-    const told = String(await tokens().catch((error: unknown) => error));
-    expect(told).toMatch(/503.*key_unavailable/);
-    expect(told).not.toContain("hvs.token");
+    for (let round = 0; round < 3; round += 1) {
+      const told = String(await tokens().catch((error: unknown) => error));
+      expect(told).toMatch(/503.*key_unavailable/);
+      expect(told).not.toContain("hvs.token");
+      test.clock.advance({ seconds: 61 });
+    }
     expect((await test.segno.api.keys.status()).keys).toEqual([]);
     await test.close();
+    expect(lines.join("\n")).toMatch(/custody does not answer.*"reason":"ECONNREFUSED"/);
+    expect(lines.join("\n")).not.toContain("hvs.token");
   });
+
+  /** Where somebody listened a moment ago. */
+  async function nobodysAddress(): Promise<string> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    return `http://127.0.0.1:${port}`;
+  }
 });
