@@ -6,7 +6,7 @@ import { reasonOf } from "./guard-custody.js";
 import { custodyId, type KeyRow, type OpenedKey, rewrapKey } from "./key-material.js";
 import { type KeyringHealth, keyringHealth } from "./keyring-health.js";
 import { createKeyUses } from "./key-uses.js";
-import { createReserveExp } from "./latest-exp.js";
+import { createLatestExp } from "./latest-exp.js";
 import { createOpenKeys } from "./open-keys.js";
 import { OutsideFirst, type Prepared } from "./outside-first.js";
 import { destroyEnded, retireExpired } from "./retire.js";
@@ -71,7 +71,7 @@ export function createKeyring(given: KeyringParts): Keyring {
     custody,
     open: async (row) => openKeys.get(row) ?? (await openKeys.open(row)),
   };
-  const reserve = createReserveExp(store, background);
+  const latestExp = createLatestExp(store, background);
   const uses = createKeyUses({ ...given, custodyId: ownId, takeSignFigures: guarded.takeSignFigures });
   let loaded: Loaded | undefined;
   let rewrappedAtMs: number | undefined;
@@ -158,18 +158,27 @@ export function createKeyring(given: KeyringParts): Keyring {
     }
   }
 
+  /** The key where nothing has to be waited for: what nearly every token takes. */
+  function keyAtHand(expMs: number): OpenedKey | undefined {
+    const signing = loaded?.signing;
+    if (loaded === undefined || signing === undefined || !isOwn(signing)) return undefined;
+    const ageMs = clock.nowMs() - loaded.atMs;
+    if (!(ageMs >= 0 && ageMs <= refreshAfterMs && latestExp.isAmple(signing.kid, expMs))) return undefined;
+    return openKeys.get(signing);
+  }
+
   async function usableKey(expMs: number, trx: Db | undefined): Promise<OpenedKey> {
     const db = trx ?? store.db;
     const first = (await current(db)).signing;
     if (first !== undefined && isOwn(first)) {
       const key = openKeys.get(first) ?? (await openedOrNone(first, trx));
-      if (key !== undefined && (await reserve(first.kid, expMs, trx))) return key;
+      if (key !== undefined && (await latestExp.reserve(first.kid, expMs, trx))) return key;
     }
     // rotated by another node, or not loaded yet
     const second = (await load(db)).signing;
     if (second !== undefined) {
       const key = await opened(second, trx);
-      if (await reserve(second.kid, expMs, trx)) return key;
+      if (await latestExp.reserve(second.kid, expMs, trx)) return key;
     }
     throw new SegnoError("key_unavailable", "No key can sign: see the keyring's health.");
   }
@@ -222,7 +231,7 @@ export function createKeyring(given: KeyringParts): Keyring {
 
   return {
     parts,
-    sign: createSignToken({ usableKey, uses, prepared: given.prepared }),
+    sign: createSignToken({ keyAtHand, usableKey, uses, prepared: given.prepared }),
     publicKeys: async () => (await current(store.db)).jwks,
     keySet,
     noteFetch: (sight) => given.verifiers.note(sight, loaded?.atMs ?? 0),

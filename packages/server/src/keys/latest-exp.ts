@@ -4,19 +4,24 @@ import { recordLatestExp } from "./store.js";
 /** How far ahead the latest `exp` is put on record: one write in ten minutes instead of one a token. */
 const recordAheadMs = 600_000;
 
-/**
- * Sees to it that the store knows of a token living until `expMs` before that token exists.
- * @returns false when the key does not sign any more
- */
-export type ReserveExp = (kid: string, expMs: number, trx: Db | undefined) => Promise<boolean>;
+/** Keeps the latest `exp` of each key on record. */
+export interface LatestExp {
+  /** Whether a token living until `expMs` is on record, with time to spare: then there is nothing to do. */
+  isAmple(kid: string, expMs: number): boolean;
+  /**
+   * Sees to it that the store knows of a token living until `expMs` before that token exists.
+   * @returns false when the key does not sign any more
+   */
+  reserve(kid: string, expMs: number, trx: Db | undefined): Promise<boolean>;
+}
 
 /** @param background runs work outside any transaction, one at a time per name */
-export function createReserveExp(
+export function createLatestExp(
   store: Store,
   background: (name: string, work: () => Promise<unknown>) => void,
-): ReserveExp {
+): LatestExp {
   const onRecord = new Map<string, number>();
-  return async (kid, expMs, trx) => {
+  async function reserve(kid: string, expMs: number, trx: Db | undefined): Promise<boolean> {
     const aheadMs = expMs + recordAheadMs;
     const extend = async () => {
       if (await recordLatestExp(store.db, kid, aheadMs)) onRecord.set(kid, aheadMs);
@@ -31,5 +36,9 @@ export function createReserveExp(
     if (trx === undefined) onRecord.set(kid, aheadMs);
     else background("latest_exp", extend);
     return true;
+  }
+  return {
+    isAmple: (kid, expMs) => (onRecord.get(kid) ?? 0) - expMs >= recordAheadMs / 2,
+    reserve,
   };
 }

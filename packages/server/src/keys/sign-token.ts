@@ -10,6 +10,8 @@ type Payload = Readonly<Record<string, unknown>>;
 export type SignToken = (header: Header, payload: Payload, trx?: Db) => Promise<SignedToken>;
 
 interface SignTokenParts {
+  /** The same, where nothing has to be waited for; else undefined. */
+  readonly keyAtHand: (expMs: number) => OpenedKey | undefined;
   /** The key that signs now, its latest `exp` on record. */
   readonly usableKey: (expMs: number, trx: Db | undefined) => Promise<OpenedKey>;
   readonly uses: KeyUses;
@@ -17,7 +19,7 @@ interface SignTokenParts {
   readonly prepared: Prepared | undefined;
 }
 
-export function createSignToken({ usableKey, uses, prepared }: SignTokenParts): SignToken {
+export function createSignToken({ keyAtHand, usableKey, uses, prepared }: SignTokenParts): SignToken {
   const headers = new Map<string, string>();
 
   function signingInput(header: Header, payload: Payload, key: OpenedKey): string {
@@ -42,7 +44,7 @@ export function createSignToken({ usableKey, uses, prepared }: SignTokenParts): 
   return async (header, payload, trx) => {
     const exp = payload["exp"];
     if (typeof exp !== "number") throw new TypeError("A signed token needs exp.");
-    const key = await usableKey(exp * 1000, trx);
+    const key = keyAtHand(exp * 1000) ?? (await usableKey(exp * 1000, trx));
     const input = signingInput(header, payload, key);
     if (key.mode === "wrapped") {
       const token = `${input}.${key.algorithm.sign(input, key.privateKey)}`;
