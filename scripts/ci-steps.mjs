@@ -43,7 +43,12 @@ export const steps = [
     command: "oxlint --type-aware --deny-warnings .",
     needs: "install",
   },
-  { name: "typecheck", what: "sources and tests of the packages", command: "tsc -p tsconfig.json", needs: "install" },
+  {
+    name: "typecheck",
+    what: "sources and tests of the packages, and the faults on purpose",
+    command: "tsc -p tsconfig.json && tsc -p chaos/tsconfig.json",
+    needs: "install",
+  },
   { name: "imports", what: "who may import whom", command: "node scripts/check-imports.mjs", needs: "install" },
   {
     name: "unused",

@@ -143,6 +143,11 @@ export function useToken(call: Pick<Call, "port" | "agent" | "timeoutMs">, token
   return send({ ...call, path: "/orders", headers: { authorization: `Bearer ${token}` } });
 }
 
+/** The same at a route that asks the issuer about tokens, and remembers for some seconds. */
+export function useTokenAsking(call: Pick<Call, "port" | "agent" | "timeoutMs">, token: string): Promise<Answer> {
+  return send({ ...call, path: "/asking", headers: { authorization: `Bearer ${token}` } });
+}
+
 export function introspect(call: Pick<Call, "port" | "agent" | "timeoutMs">, token: string): Promise<Answer> {
   const secret = Buffer.from(`${introspector.id}:${introspector.secret}`).toString("base64");
   const headers = { ...form, authorization: `Basic ${secret}` };

@@ -1,8 +1,8 @@
-import { createRemoteKeySet, createStatusList } from "@segno/core";
+import { createIntrospection, createRemoteKeySet, createStatusList } from "@segno/core";
 import { getAuth, requireAccessToken } from "@segno/express";
 import { type ClockOptions, createNodeClock } from "./clock.ts";
 import type { HostContext, Hosted } from "./host.ts";
-import { origin } from "./site.ts";
+import { introspector, origin } from "./site.ts";
 
 export interface ApiNodeOptions {
   /** Where the issuer listens. What tokens call it is one name for all nodes. */
@@ -56,8 +56,24 @@ export async function start(options: ApiNodeOptions, _context: HostContext): Pro
     return requireAccessToken({ issuer: origin, audience: origin, keys, statusList, clock });
   };
   const kept = guardOf();
+  const introspection = createIntrospection({
+    url: `${origin}/api/auth/oauth2/introspect`,
+    clientId: introspector.id,
+    clientSecret: introspector.secret,
+    clock,
+    fetch: fetchFromIssuer,
+    ...(options.forgets === true ? { cacheSeconds: 0 } : {}),
+  });
   return {
     listener(req, res) {
+      if (req.url === "/asking") {
+        const token = req.headers.authorization?.slice("Bearer ".length) ?? "";
+        const answer = (status: number) => res.writeHead(status).end();
+        return void introspection.introspect(token).then(
+          (claims) => answer(claims === undefined ? 401 : 200),
+          () => answer(503),
+        );
+      }
       const guard = options.forgets === true ? guardOf() : kept;
       guard(req, res, () => {
         const auth = getAuth(req);

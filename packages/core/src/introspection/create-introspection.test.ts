@@ -89,6 +89,50 @@ describe("createIntrospection", () => {
     expect(await introspection.introspect("one")).toBeUndefined();
   });
 
+  it("F17, T-068: callers at once cause one request for each token, and those that say fresh one each", async () => {
+    const introspection = introspectionOf();
+    const many = Array.from({ length: 50 }, () => introspection.introspect("one"));
+    const answers = await Promise.all([...many, introspection.introspect("two")]);
+    expect(answers.every((claims) => claims?.sub === "u1")).toBe(true);
+    expect(requests).toHaveLength(2);
+    await Promise.all([1, 2, 3].map(() => introspection.introspect("one", { fresh: true })));
+    expect(requests).toHaveLength(5);
+    const uncached = introspectionOf({ cacheSeconds: 0 });
+    await Promise.all([1, 2].map(() => uncached.introspect("one")));
+    expect(requests).toHaveLength(7);
+    answer = () => new Response(null, { status: 503 });
+    const failing = introspectionOf();
+    const outcomes = await Promise.all([1, 2].map(() => outcome(() => failing.introspect("one"))));
+    expect(outcomes).toEqual(["store_unavailable", "store_unavailable"]);
+    answer = () => active();
+    expect(await failing.introspect("one")).toBeDefined();
+  });
+
+  it("T-020: nobody shares an answer that was under way when its token was revoked or forgotten", async () => {
+    let isGone = false;
+    const introspection = introspectionOf({ isRevoked: () => isGone });
+    const sends: ((response: Response) => void)[] = [];
+    answer = () => new Promise((resolve) => sends.push(resolve));
+    const early = introspection.introspect("one");
+    const joined = introspection.introspect("one");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sends).toHaveLength(1);
+    isGone = true;
+    answer = () => Response.json({ active: false });
+    sends[0]?.(active());
+    expect(await early).toBeDefined();
+    expect(await joined).toBeUndefined();
+    isGone = false;
+    answer = () => new Promise((resolve) => sends.push(resolve));
+    const before = introspection.introspect("two");
+    await new Promise((resolve) => setImmediate(resolve));
+    introspection.forget({ sid: "s1" });
+    answer = () => Response.json({ active: false });
+    expect(await introspection.introspect("two")).toBeUndefined();
+    sends[1]?.(active());
+    expect(await before).toBeDefined();
+  });
+
   it("remembers neither not active nor a failure", async () => {
     const introspection = introspectionOf();
     answer = () => Response.json({ active: false });

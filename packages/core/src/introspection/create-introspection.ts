@@ -52,7 +52,8 @@ interface Remembered {
 /**
  * Asks an issuer's introspection endpoint (RFC 7662) whether tokens are good. "Active" is remembered for
  * `cacheSeconds`, never past the token's `exp`; a revocation that is known here ends it at once. "Not active" and
- * failures are never remembered.
+ * failures are never remembered. However many callers ask about one token at once, the issuer is asked once, except for
+ * those that say `fresh`.
  *
  * Not checked: signature, audience, possession of a bound key. Have an access token verifier do that first.
  * @throws TypeError when an option is missing or out of range
@@ -75,6 +76,8 @@ export function createIntrospection(options: IntrospectionOptions): Introspectio
     throw new TypeError("`clientId` and `clientSecret` are empty.");
   const authorization = `Basic ${btoa(`${formEncode(options.clientId)}:${formEncode(options.clientSecret)}`)}`;
   const remembered = new Map<string, Remembered>();
+  /** What is being asked, by token: callers that may be given a remembered answer may share one that is on its way. */
+  const underWay = new Map<string, Promise<ActiveToken | undefined>>();
   let forgets = 0;
 
   async function recall(digest: string): Promise<ActiveToken | undefined> {
@@ -102,24 +105,42 @@ export function createIntrospection(options: IntrospectionOptions): Introspectio
     return answer as ActiveToken;
   }
 
+  async function askAndRemember(token: string, digest: string): Promise<ActiveToken | undefined> {
+    const askedAtMs = clock.nowMs();
+    remembered.delete(digest);
+    const forgetsBefore = forgets;
+    const claims = await ask(token);
+    // what was forgotten meanwhile may be what this answer is about
+    if (claims === undefined || cacheSeconds === 0 || forgets !== forgetsBefore) return claims;
+    if (remembered.size >= maxEntries) for (const [oldest] of [...remembered].slice(0, 1)) remembered.delete(oldest);
+    remembered.set(digest, { claims, askedAtMs });
+    return claims;
+  }
+
   return {
     async introspect(token, { fresh = false } = {}) {
       const digest = backend.sha256Sync === undefined ? await backend.sha256(token) : backend.sha256Sync(token);
-      const known = fresh || cacheSeconds === 0 ? undefined : await recall(digest);
+      if (fresh || cacheSeconds === 0) return await askAndRemember(token, digest);
+      const known = await recall(digest);
       if (known !== undefined) return known;
-      const askedAtMs = clock.nowMs();
-      remembered.delete(digest);
-      const forgetsBefore = forgets;
-      const claims = await ask(token);
-      // what was forgotten meanwhile may be what this answer is about
-      if (claims === undefined || cacheSeconds === 0 || forgets !== forgetsBefore) return claims;
-      if (remembered.size >= maxEntries) for (const [oldest] of [...remembered].slice(0, 1)) remembered.delete(oldest);
-      remembered.set(digest, { claims, askedAtMs });
-      return claims;
+      const shared = underWay.get(digest);
+      if (shared !== undefined) {
+        const claims = await shared;
+        const isGood =
+          claims === undefined || options.isRevoked === undefined || (await options.isRevoked(claims)) === false;
+        return isGood ? claims : await askAndRemember(token, digest);
+      }
+      const asking = askAndRemember(token, digest).finally(() => {
+        if (underWay.get(digest) === asking) underWay.delete(digest);
+      });
+      underWay.set(digest, asking);
+      return await asking;
     },
     forget({ jti, sid, sub }) {
       if (jti === undefined && sid === undefined && sub === undefined) return 0;
       forgets += 1;
+      // nobody who asks from now on may be given what was asked before
+      underWay.clear();
       let forgotten = 0;
       for (const [digest, { claims }] of remembered) {
         if (jti !== undefined && claims.jti !== jti) continue;
