@@ -99,6 +99,12 @@ describe.skipIf(peer === undefined)(
       expect(isSegnoError(late, "key_unavailable")).toBe(true);
     });
 
+    it("takes a PIN from a file, with the line break it ends with", async () => {
+      const custody = pkcs11Custody({ ...options, pin: async () => `${options.pin}\n` });
+      await custody.check(soon());
+      await custody.close?.();
+    });
+
     it("a key outlives the process that made it", async () => {
       const first = pkcs11Custody(options);
       const { handle } = await first.generate(made, soon());

@@ -180,7 +180,9 @@ async function loadBinding(): Promise<Pkcs11> {
 
 async function providedPin(pin: TokenOptions["pin"]): Promise<string> {
   try {
-    return typeof pin === "string" ? pin : await pin();
+    const value = typeof pin === "string" ? pin : await pin();
+    // Files end with a line break.
+    return value.replace(/\r?\n$/, "");
   } catch {
     throw pkcs11Fault("`pin` could not be read.");
   }

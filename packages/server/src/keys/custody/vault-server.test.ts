@@ -290,6 +290,33 @@ describe.skipIf(realVault === undefined)(`Vault, a real server (${realVault ? "s
     await custody.close?.();
   });
 
+  it("signs in again with batch tokens, which cannot be renewed", async () => {
+    await asVaultRoot("POST", "sys/auth/approle", { type: "approle" }).catch(() => undefined);
+    const role = { token_policies: [at.wrapped], token_ttl: "60s", token_type: "batch" };
+    await asVaultRoot("POST", "auth/approle/role/batch", role);
+    const read = (await asVaultRoot("GET", "auth/approle/role/batch/role-id")) as unknown as {
+      data: { role_id: string };
+    };
+    const made = (await asVaultRoot("POST", "auth/approle/role/batch/secret-id")) as unknown as {
+      data: { secret_id: string };
+    };
+    const clock = createVirtualClock();
+    const asked: string[] = [];
+    const spied: typeof fetch = async (input, init) => {
+      asked.push(new URL(`${input as string}`).pathname.slice(4));
+      return await fetch(input, init);
+    };
+    const login = { method: "approle", roleId: read.data.role_id, secretId: made.data.secret_id } as const;
+    const custody = vaultWrapped({ ...given("wrapped"), clock, fetch: spied, login });
+    await custody.wrap(key, context, soon());
+    clock.advance({ seconds: 45 });
+    await custody.wrap(key, context, soon());
+    const logins = (): number => asked.filter((path) => path === "auth/approle/login").length;
+    await expect.poll(logins, { timeout: 10_000 }).toBe(2);
+    expect(asked).not.toContain("auth/token/renew-self");
+    await custody.close?.();
+  });
+
   it("R110: says that Vault is sealed, and goes on when it is opened again", async () => {
     const custody = vaultWrapped(given("wrapped"));
     const wrapped = await custody.wrap(key, context, soon());
