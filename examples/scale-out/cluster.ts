@@ -1,6 +1,6 @@
 // PostgreSQL, Redis, three nodes and nginx, each a process of its own on a port of its own.
 import { type ChildProcess, fork } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,11 +16,13 @@ type Started = Server | { readonly missing: string };
 
 // how the repository starts throw-away servers for its tests
 const scripts = new URL("../../scripts/", import.meta.url);
-const { startPostgres, freePort } = (await import(new URL("postgres.mjs", scripts).href)) as {
+const { startPostgres } = (await import(new URL("postgres.mjs", scripts).href)) as {
   startPostgres(): Promise<Started>;
-  freePort(): Promise<number>;
 };
-const { startRedis } = (await import(new URL("redis.mjs", scripts).href)) as { startRedis(): Promise<Started> };
+const { startRedis, isOpen } = (await import(new URL("redis.mjs", scripts).href)) as {
+  startRedis(): Promise<Started>;
+  isOpen(port: number): Promise<boolean>;
+};
 
 export interface Cluster {
   /** nginx: what browsers see. */
@@ -55,7 +57,7 @@ export async function startCluster(say: (line: string) => void): Promise<Cluster
     const folder = mkdtempSync(join(tmpdir(), "segno-scale-out-"));
     stops.push(() => rmSync(folder, { recursive: true, force: true }));
     const mailFolder = join(folder, "mail");
-    const port = await freePort();
+    const port = await publicPort();
     const url = `http://localhost:${port}`;
     const environment = {
       BASE_URL: url,
@@ -68,7 +70,7 @@ export async function startCluster(say: (line: string) => void): Promise<Cluster
     // all three start at once on an empty database: one of them brings the schema up to date
     const nodes = await Promise.all(
       ["node 1", "node 2", "node 3"].map(async (name) => {
-        const node = await startNode(name, await freePort(), environment);
+        const node = await startNode(name, environment);
         stops.push(() => node.end("SIGTERM"));
         say(`${name}  ${node.url}`);
         return { name, url: node.url, port: node.port, kill: () => node.end("SIGKILL") };
@@ -91,13 +93,21 @@ function required(started: Started, stops: (() => Promise<void> | void)[]): Serv
   return started;
 }
 
-async function startNode(name: string, port: number, environment: Readonly<Record<string, string>>) {
+/** It has to be known before anything listens on it: so below those that the system gives out by itself. */
+async function publicPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 30_000);
+    if (!(await isOpen(port))) return port;
+  }
+}
+
+async function startNode(name: string, environment: Readonly<Record<string, string>>) {
   const child: ChildProcess = fork(new URL("node.ts", import.meta.url), {
-    env: { ...process.env, ...environment, NODE_NAME: name, PORT: String(port) },
+    env: { ...process.env, ...environment, NODE_NAME: name, PORT: "0" },
   });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  await Promise.race([
-    new Promise((resolve) => child.once("message", resolve)),
+  const port = await Promise.race([
+    new Promise<number>((resolve) => child.once("message", (told) => resolve(Number(told)))),
     ended.then(() => Promise.reject(new Error(`${name} did not start.`))),
   ]);
   const end = async (signal: "SIGTERM" | "SIGKILL") => {

@@ -1,5 +1,6 @@
 // One node. It keeps nothing of its own: start as many as you like, stop any of them at any moment.
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { getAuth, requireAuth, segnoMiddleware, toExpress } from "@segno/express";
 import { createSegno } from "@segno/server";
 import { redis } from "@segno/server/storage/redis";
@@ -9,7 +10,7 @@ import { Redis } from "ioredis";
 import pg from "pg";
 import { mailFolder } from "./mail-folder.ts";
 
-const { NODE_NAME = "node", PORT = "3001", BASE_URL, DATABASE_URL, REDIS_URL = "", MAIL_FOLDER = "" } = process.env;
+const { NODE_NAME = "node", PORT = "0", BASE_URL, DATABASE_URL, REDIS_URL = "", MAIL_FOLDER = "" } = process.env;
 
 const pool = new pg.Pool({ connectionString: DATABASE_URL, max: 10, connectionTimeoutMillis: 2_000 });
 const hot = new Redis(REDIS_URL, { maxRetriesPerRequest: 1 });
@@ -38,7 +39,7 @@ app.get("/orders", requireAuth(), (request, response) => {
 });
 
 const server = createServer(app);
-server.listen(Number(PORT), "127.0.0.1", () => process.send?.("ready"));
+server.listen(Number(PORT), "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port));
 
 process.once("SIGTERM", () => {
   server.close();
