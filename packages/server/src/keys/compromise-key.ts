@@ -38,7 +38,10 @@ export interface CompromiseReport {
   readonly sessionsRevoked: number;
   /** Their users. */
   readonly usersAffected: number;
-  /** By then every verifier that honours cache headers has fetched a set without the key. */
+  /**
+   * By then every verifier that honours cache headers has fetched a set without the key. Those that read the status list
+   * refuse its tokens within seconds.
+   */
   readonly refusedEverywhereByMs: number;
 }
 
