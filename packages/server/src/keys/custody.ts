@@ -62,7 +62,9 @@ export interface RemoteCustody {
   sign(input: Uint8Array, key: RemoteKey, signal: AbortSignal): Promise<Uint8Array>;
   /** Ends a key that will never sign again. Left out where keys are ended by other means. */
   destroy?(key: RemoteKey, signal: AbortSignal): Promise<void>;
+  /** Whether the custody answers and lets this process use its keys. */
   check(signal: AbortSignal): Promise<void>;
+  /** Gives back leases and connections. */
   close?(): Promise<void>;
 }
 

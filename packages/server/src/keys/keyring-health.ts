@@ -1,5 +1,6 @@
 import { type CustodyParts, type KeyRow, openKey } from "./key-material.js";
 
+/** One live key, and whether it could sign. */
 export interface KeyHealth {
   readonly kid: string;
   readonly state: KeyRow["state"];
@@ -10,6 +11,7 @@ export interface KeyHealth {
   readonly opens: boolean;
 }
 
+/** Whether tokens can be signed, key by key. */
 export interface KeyringHealth {
   /** `failed`: nothing can be signed. `degraded`: the spare does not open or is missing, or the custody does not answer. */
   readonly status: "ok" | "degraded" | "failed";

@@ -29,6 +29,7 @@ export interface Rotation {
   readonly wasPublished: boolean;
 }
 
+/** How an operator rotates. */
 export interface RotateOptions {
   /** Move to the configured custody, although the signing key lies in another one. Default false. */
   readonly changeCustody?: boolean;

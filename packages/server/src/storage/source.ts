@@ -67,5 +67,6 @@ export interface SchemaAccess {
   apply(onStep?: (step: MigrationStep) => void): Promise<void>;
   /** The database's clock; null where it is this machine's. */
   clockMs(): Promise<number | null>;
+  /** Gives back the connection. */
   close(): Promise<void>;
 }
