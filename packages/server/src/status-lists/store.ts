@@ -1,4 +1,6 @@
+import type { SelectQueryBuilder } from "kysely";
 import type { Db, Engine } from "../engine.js";
+import type { Schema } from "../storage/index.js";
 import { takeStatusIndex } from "./take-status-index.js";
 
 /** A place in the status lists that was given up, and when. */
@@ -24,7 +26,7 @@ interface FoundStatus extends RevokedStatus {
  * Each part is found by when it was revoked. Its end is looked at afterwards: asked for here, SQLite would rather walk
  * through everything that has not ended.
  */
-export function revokedStatuses(db: Db, sinceMs: number) {
+export function revokedStatuses(db: Db, sinceMs: number): SelectQueryBuilder<Schema, "segno_sessions", FoundStatus> {
   const sessions = db
     .selectFrom("segno_sessions")
     .select(["status_index", "revoked_at", "absolute_expires_at as ends_at"])
