@@ -105,24 +105,23 @@ describe("parseJws", () => {
     );
   });
 
-  it("accepts exactly one spelling: a token that parses changes its parts when any character changes", () => {
+  it("accepts exactly one spelling: a token that parses changes the bytes of its parts when any character changes", () => {
     const token = jws('{"alg":"ES256"}', '{"sub":"u"}', "AAECAwQFBgc");
-    const original = parseJws(token);
+    // leniently decoded: two spellings of the same bytes must not both get through
+    const bytesOf = (text: string) => text.split(".").map((part) => Buffer.from(part, "base64url").toString("hex"));
     fc.assert(
       fc.property(fc.nat({ max: token.length - 1 }), fc.string({ minLength: 0, maxLength: 2 }), (at, text) => {
         const other = token.slice(0, at) + text + token.slice(at + 1);
         if (other === token) return;
         try {
-          const parsed = parseJws(other);
-          const isSame =
-            JSON.stringify([parsed.header, parsed.payload]) === JSON.stringify([original.header, original.payload]) &&
-            Buffer.from(parsed.signature).equals(original.signature);
-          expect(isSame).toBe(false);
+          parseJws(other);
         } catch (caught) {
           expect(isSegnoError(caught, "token_malformed")).toBe(true);
+          return;
         }
+        expect(bytesOf(other)).not.toEqual(bytesOf(token));
       }),
-      { numRuns: 3000 },
+      { numRuns: 3000, examples: [[token.indexOf(".", 30) - 1, "0g"]] },
     );
   });
 
