@@ -56,6 +56,8 @@ export async function start(options: ApiNodeOptions, _context: HostContext): Pro
     return requireAccessToken({ issuer: origin, audience: origin, keys, statusList, clock });
   };
   const kept = guardOf();
+  // the first fetch of a process loads what fetches: that is no part of any fault
+  await (await fetch(`http://127.0.0.1:${issuerPort}/api/auth/health/live`)).text();
   const introspection = createIntrospection({
     url: `${origin}/api/auth/oauth2/introspect`,
     clientId: introspector.id,

@@ -59,6 +59,8 @@ export const vaultSlow: ChaosRow = {
           0.99,
         ),
       );
+    // a short run is one on a machine that does other things as well
+    const answerMs = options.isSmoke ? 3_500 : 2_500;
     return [
       figure({
         row: "F2",
@@ -72,8 +74,8 @@ export const vaultSlow: ChaosRow = {
         figure: slow.filter(({ status }) => status === 200).length,
         atLeast: 5,
       }),
-      figure({ row: "F2", what: "two seconds: an answer, p99, ms", figure: p99(slow), atMost: 2_500 }),
-      figure({ row: "F2", what: "three seconds: an answer, p99, ms", figure: p99(slower), atMost: 2_500 }),
+      figure({ row: "F2", what: "two seconds: an answer, p99, ms", figure: p99(slow), atMost: answerMs }),
+      figure({ row: "F2", what: "three seconds: an answer, p99, ms", figure: p99(slower), atMost: answerMs }),
       figure({
         row: "F2",
         what: `three seconds: answers at once because the breaker is open, percent of ${slower.length}`,
@@ -81,7 +83,7 @@ export const vaultSlow: ChaosRow = {
         // three failures open it: in a short run they are most of it
         ...(options.isSmoke && !options.isBroken ? {} : { atLeast: 50 }),
       }),
-      figure({ row: "F2", what: "coming and going: an answer, p99, ms", figure: p99(flapped), atMost: 2_500 }),
+      figure({ row: "F2", what: "coming and going: an answer, p99, ms", figure: p99(flapped), atMost: answerMs }),
       figure({
         row: "F2",
         what: "most signatures asked of the vault at the same time",

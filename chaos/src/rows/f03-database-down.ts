@@ -74,7 +74,12 @@ export const databaseDown: ChaosRow = {
         figure: lost + (tokens.length < 20 ? Number.NaN : 0),
         atMost: 0,
       }),
-      figure({ row: "F3", what: "clients signed out by the outages", figure: dead + writers.signedOut, atMost: 0 }),
+      figure({
+        row: "F3",
+        what: `clients signed out by the outages, of ${people.length}`,
+        figure: dead + writers.signedOut,
+        note: "not promised: a refresh that was committed as the outage began, its answer lost, cannot be sent again once the overlap of 30 s is over",
+      }),
     ];
   },
 };

@@ -28,7 +28,7 @@ export const redisLost: ChaosRow = {
   name: "F6",
   what: "Redis is flushed, killed, and started again empty, under two engines",
   compressed: "the 5 s in which an offline API hears of a revocation pass on the nodes' clocks",
-  breaks: "the rate limits, and the revocation of tokens (sessions end, tokens are only said to)",
+  breaks: "the rate limits, and the sign-outs",
   async run(options) {
     const url = await createDatabase(await options.peers.postgres());
     let server: RedisServer = await options.peers.redis();

@@ -21,6 +21,10 @@ export const coldHerd: ChaosRow = {
     const nodes = await Promise.all(
       Array.from({ length: apis }, () => forkNode("api", { issuerPort: engine.port, forgets: options.isBroken })),
     );
+    // processes that have served before: what is cold is what they know of the issuer
+    for (const { port } of nodes) {
+      for (let round = 0; round < 50; round += 1) await useToken({ port }, "no-token");
+    }
     const fetches = () => engine.ask<number>("hits", "/.well-known/jwks.json");
     const since = performance.now();
     // nobody has a key yet: these arrive in the same instant
