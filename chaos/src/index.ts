@@ -58,6 +58,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 const unfinished = "the row ran to its end";
 const failed = new Set<string>();
+const skippedRows = new Set<string>();
 const started = performance.now();
 if (!isJson) console.log(tableHead);
 try {
@@ -69,6 +70,7 @@ try {
     // a row that stays green without its protection measures nothing
     const isGood = figures.every(({ holds }) => holds);
     const isSkipped = figures.every(({ what }) => what.startsWith("skipped: "));
+    if (isSkipped) skippedRows.add(row.name);
     const hasEnded = !figures.some(({ what }) => what === unfinished);
     if (isBroken && !isSkipped && hasEnded ? isGood : !isGood) failed.add(row.name);
     if (!isJson)
@@ -105,5 +107,6 @@ function verdict(count: number): string {
     return count === 0
       ? "Every row failed without its protection, as it must"
       : "Stayed green without their protection";
-  return count === 0 ? "Every row holds" : "Do not hold";
+  const skippedText = skippedRows.size === 0 ? "" : `, skipped: ${[...skippedRows].join(", ")}`;
+  return count === 0 ? `Every row holds${skippedText}` : "Do not hold";
 }

@@ -72,7 +72,7 @@ export function duration(input: FigureInput, options: RunOptions): Figure {
 
 export function skipped(row: string, reason: string): Figure {
   const isRequired = process.env["SEGNO_REQUIRE_PEERS"] === "1";
-  return { row, what: `skipped: ${reason}`, figure: "none", limit: "the peer is there", holds: !isRequired };
+  return { row, what: `skipped: ${reason}`, figure: "none", limit: "peer needed", holds: !isRequired };
 }
 
 /** Exactly the five members a machine reads. */
@@ -83,7 +83,8 @@ export function toJson({ row, what, figure: value, limit, holds }: Figure): stri
 export const tableHead = line(["row", "figure", "limit", "", "what"]);
 
 export function toTableLine(entry: Figure): string {
-  const verdict = entry.limit === "shown" ? "" : entry.holds ? "holds" : "FAILS";
+  const isSkipped = entry.figure === "none" && entry.holds;
+  const verdict = entry.limit === "shown" || isSkipped ? "" : entry.holds ? "holds" : "FAILS";
   const cells = [entry.row, `${entry.figure}`, entry.limit, verdict, entry.what];
   return line(cells) + (entry.note === undefined ? "" : `\n${" ".repeat(6)}${entry.note}`);
 }
