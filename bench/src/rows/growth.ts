@@ -120,7 +120,7 @@ function fill(file: string, users: number): void {
     select ${id("sess")}, ${hash}, ${id("user")}, 'segno', 'Chrome on macOS', 'phr', '["swk","user","mfa"]', ${now}, ${now},
       ${now + 86_400_000}, ${now + 864_000_000}, ${now + 864_000_000}, null, null, i * 2 from n`);
   database.exec(`${rows} insert into segno_refresh_families (id, session_id, user_id, client_id, scope, audience, dpop_jkt, generation,
-      current_hash, previous_hash, successor_sealed, rotated_at, created_at, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason,
+      current_hash, previous_hash, successor_nonce, rotated_at, created_at, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason,
       status_index)
     select ${id("fam")}, ${id("sess")}, ${id("user")}, 'segno', '', '${origin}', null, 1,
       hex(randomblob(21)), null, null, null, ${now}, ${now + 864_000_000}, ${now + 864_000_000}, null, null, i * 2 + 1 from n`);
