@@ -86,6 +86,9 @@ export interface HttpFigures {
   readonly perSecond: readonly number[];
 }
 
+/** Rounds that are not counted: Node goes on optimising a server through its first ten thousand requests. */
+export const warmRounds = 10;
+
 /** Loads every candidate once a round, in rotating order. */
 export async function loadInterleaved(
   candidates: readonly HttpCandidate[],

@@ -8,6 +8,7 @@ import {
   openHost,
   rateOf,
   rateRatio,
+  warmRounds,
 } from "../http/hosted.ts";
 import { httpRequest, type Load } from "../http/load.ts";
 import { check, median } from "../measure.ts";
@@ -91,7 +92,7 @@ export const requireAccessTokenBench: Bench = {
           { name: "cold", host: ours, load: async (round) => orders(bearers(await fresh(round)), subject) },
           { name: "auth0", host: auth0, load: async (round) => orders(bearers(await fresh(round)), subject) },
         ] satisfies HttpCandidate[],
-        { rounds: smoke ? 1 : 11, requests, warmup: smoke ? 0 : 3 },
+        { rounds: smoke ? 1 : 11, requests, warmup: smoke ? 0 : warmRounds },
       ),
     );
     await Promise.all(hosts.map((host) => host.stop()));
@@ -128,7 +129,7 @@ export const requireAuthBench: Bench = {
             load: async (round) => orders(bearers(await fresh(round)), facts.subject),
           },
         ] satisfies HttpCandidate[],
-        { rounds: smoke ? 1 : 11, requests, warmup: smoke ? 0 : 3 },
+        { rounds: smoke ? 1 : 11, requests, warmup: smoke ? 0 : warmRounds },
       ),
     );
     await Promise.all(hosts.map((host) => host.stop()));
@@ -159,7 +160,7 @@ export const sessionCookieBench: Bench = {
           { name: "ours", host: ours, load: () => orders([{ Cookie: facts.cookie }], facts.subject) },
           { name: "better-auth", host: peer, load: () => orders([{ Cookie: peerFacts.cookie }], peerFacts.subject) },
         ] satisfies HttpCandidate[],
-        { rounds: smoke ? 1 : 11, requests, warmup: smoke ? 0 : 3 },
+        { rounds: smoke ? 1 : 11, requests, warmup: smoke ? 0 : warmRounds },
       ),
     );
     await Promise.all(hosts.map((host) => host.stop()));
@@ -199,7 +200,7 @@ export const sessionHttpBench: Bench = {
           { name: "ours", host: hosts[0], load: () => load(hosts[0]) },
           { name: "better-auth", host: hosts[1], load: () => load(hosts[1]) },
         ] satisfies HttpCandidate[],
-        { rounds: smoke ? 1 : 11, requests: smoke ? 50 : 1_000, warmup: smoke ? 0 : 3 },
+        { rounds: smoke ? 1 : 11, requests: smoke ? 50 : 1_000, warmup: smoke ? 0 : warmRounds },
       ),
     );
     await Promise.all(hosts.map((host) => host.stop()));

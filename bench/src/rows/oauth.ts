@@ -1,4 +1,13 @@
-import { cpuOf, type Host, type HttpCandidate, loadInterleaved, openHost, rateOf, rateRatio } from "../http/hosted.ts";
+import {
+  cpuOf,
+  type Host,
+  type HttpCandidate,
+  loadInterleaved,
+  openHost,
+  rateOf,
+  rateRatio,
+  warmRounds,
+} from "../http/hosted.ts";
 import { httpRequest, type Load } from "../http/load.ts";
 import { check } from "../measure.ts";
 import { type Bench, type Row, type RunOptions, row } from "../report.ts";
@@ -38,7 +47,7 @@ export const refreshHttpBench: Bench = {
         { name: "ours", host: ours, load: () => refreshing(ours) },
         { name: "oidc-provider", host: peer, load: () => refreshing(peer) },
       ] satisfies HttpCandidate[],
-      { rounds: smoke ? 1 : 11, requests: smoke ? 40 : 400, lanes, warmup: smoke ? 0 : 2 },
+      { rounds: smoke ? 1 : 11, requests: smoke ? 40 : 400, lanes, warmup: smoke ? 0 : warmRounds },
     );
     await Promise.all(hosts.map((host) => host.stop()));
     return [
@@ -79,7 +88,7 @@ export const introspectionBench: Bench = {
         { name: "ours", host: ours, load: () => asking(ours) },
         { name: "oidc-provider", host: peer, load: () => asking(peer) },
       ] satisfies HttpCandidate[],
-      { rounds: smoke ? 1 : 11, requests: smoke ? 40 : 1_000, lanes, warmup: smoke ? 0 : 2 },
+      { rounds: smoke ? 1 : 11, requests: smoke ? 40 : 1_000, lanes, warmup: smoke ? 0 : warmRounds },
     );
     await Promise.all(hosts.map((host) => host.stop()));
     const [oursCpu, peerCpu] = [cpuOf(figures, "ours"), cpuOf(figures, "oidc-provider")];
