@@ -13,6 +13,8 @@ export default defineConfig({
   test: {
     include: ["packages/*/src/**/*.test.{ts,tsx}", "scripts/**/*.test.mjs"],
     environment: "node",
+    // every core: by default one is left idle, which on two cores is half of them
+    maxWorkers: "100%",
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },

@@ -9,6 +9,7 @@ import type { BucketTake, RateLimiter, Store } from "../engine.js";
 import { createRateLimiter } from "../http/rate-limiter.js";
 import { silentLogger } from "../runtime.js";
 import { type HotState, hotState } from "./hot-state.js";
+import type { KeyValueStore } from "./key-value.js";
 import { redis } from "./redis.js";
 import { sqlite } from "./sqlite.js";
 
@@ -109,6 +110,30 @@ describe.each(Object.entries(clients))("key-value port: %s", (_name, { skipped, 
     expect(await store.takeFromBucket(take)).toEqual({ isTaken: false, tatMs: 1_000_100 });
     expect(await store.takeFromBucket({ ...take, nowMs: 1_000_010 })).toEqual({ isTaken: true, tatMs: 1_000_110 });
   });
+});
+
+it("F6: a node that hears late of an earlier take forgets nothing of a later one", async () => {
+  const store = await sqlite(":memory:").open();
+  const told: (number | undefined)[] = [];
+  const answers = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const keyValue: KeyValueStore = {
+    setOnce: async () => true,
+    async takeFromBucket({ knownTatMs }) {
+      const turn = told.push(knownTatMs);
+      await answers[turn - 1]?.promise;
+      return { isTaken: true, tatMs: turn * 100 };
+    },
+  };
+  const { buckets } = hotState(keyValue, { db: store.db, clock: createVirtualClock(), log: silentLogger });
+  const take = () => buckets.take({ bucket: "a", nowMs: 0, costMs: 100, fullMs: 1_000 });
+  const both = [take(), take()];
+  answers[1]?.resolve();
+  await both[1];
+  answers[0]?.resolve();
+  await both[0];
+  await take();
+  expect(told).toEqual([0, 0, 200]);
+  await store.close();
 });
 
 const shared = testDatabases.filter(({ name }) => name === "sqlite file" || name === "postgres");

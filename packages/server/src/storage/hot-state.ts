@@ -42,11 +42,13 @@ export function hotState(
   const durable = durableState(parts.db);
   const ask = createAsker(parts.log);
   const known = new Map<string, number>();
+  /** Answers overtake each other: one that says less than what is known comes from before it. */
   const learn = (bucket: string, tatMs: number): void => {
+    const before = known.get(bucket) ?? 0;
     known.delete(bucket);
     const oldest = known.keys().next();
     if (known.size >= maxKnown && oldest.done !== true) known.delete(oldest.value);
-    known.set(bucket, tatMs);
+    known.set(bucket, Math.max(before, tatMs));
   };
   return {
     buckets: {
