@@ -77,7 +77,7 @@ function shell(command, env) {
 
 function environment() {
   const bins = [join(root, ".toolchain", "node_modules", ".bin"), join(root, "node_modules", ".bin")];
-  return { ...process.env, CI: "1", NO_COLOR: "1", PATH: [...bins, process.env.PATH].join(delimiter) };
+  return { ...process.env, CI: "true", NO_COLOR: "1", PATH: [...bins, process.env.PATH].join(delimiter) };
 }
 
 /** Counts every test and check a step reported, and the step itself. */
