@@ -13,6 +13,7 @@ import { cookieNames, readCookie, readHeader } from "./http/index.js";
 import { createKeyApi, type KeyApi } from "./keys/index.js";
 import { listLiveSessions, presentSession, type SessionView } from "./sessions/index.js";
 import { type CurrentSession, readCurrentSession } from "./sessions/read-current-session.js";
+import { toSegnoError } from "./storage/index.js";
 import { type RevocationTarget, revokeTokens, type RevokedTokens } from "./tokens/index.js";
 import { deleteUser, presentUser, readUser, resumeUser, suspendUser, type User } from "./users/index.js";
 
@@ -51,7 +52,30 @@ export interface SegnoApi {
   readonly keys: KeyApi;
 }
 
+/**
+ * What a driver throws reaches nobody as it is: a caller in process gets a code, as one over HTTP does. A programmer's
+ * mistake stays a TypeError.
+ */
+function withCodes<Verbs extends object>(verbs: Verbs): Verbs {
+  const named = Object.entries(verbs as Readonly<Record<string, unknown>>).map(([name, verb]) => {
+    if (typeof verb !== "function") return [name, withCodes(Object(verb) as object)] as const;
+    const call = async (...input: unknown[]): Promise<unknown> => {
+      try {
+        return await (Reflect.apply(verb, verbs, input) as Promise<unknown>);
+      } catch (error) {
+        throw error instanceof TypeError ? error : toSegnoError(error);
+      }
+    };
+    return [name, call] as const;
+  });
+  return Object.fromEntries(named) as Verbs;
+}
+
 export function createApi(run: () => Promise<Running>): SegnoApi {
+  return withCodes(verbsOf(run));
+}
+
+function verbsOf(run: () => Promise<Running>): SegnoApi {
   const actorOf = ({ engine }: Running): Actor => ({ requestId: engine.newId() });
   return {
     async getSession({ headers }) {
