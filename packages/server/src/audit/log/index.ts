@@ -1,0 +1,3 @@
+export type { LogSigner } from "./checkpoint.js";
+export type { KeptCheckpoint, LogAppend, LogHead, LogStorage, TileWrite } from "./log-storage.js";
+export { type Appended, type Log, type LogParts, openLog } from "./open-log.js";
