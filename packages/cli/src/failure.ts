@@ -35,6 +35,7 @@ const manual = "docs/concepts/command-line.md";
 /** What to do, by code. A code that is not here is a fault of the program, not of its surroundings. */
 const fixes: Readonly<Record<string, string>> = {
   store_unavailable: "Look whether the database runs and is the right one: segno doctor",
+  audit_unavailable: "The audit log is behind. See docs/runbooks/audit-behind.md",
   key_unavailable: "Put the secret the keys were sealed with back into SEGNO_SECRET, then: segno doctor",
   not_found: "Look at what there is: segno keys status",
   conflict: "Somebody else was first. Look at how things are now, and try again if still needed.",

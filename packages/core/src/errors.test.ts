@@ -57,6 +57,7 @@ describe("the code table", () => {
         "key_set_unavailable",
         "status_list_unavailable",
         "store_unavailable",
+        "audit_unavailable",
         "internal",
         "network",
         "timeout",

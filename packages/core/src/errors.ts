@@ -73,6 +73,7 @@ export type SegnoErrorCode =
   | "key_set_unavailable"
   | "status_list_unavailable"
   | "store_unavailable"
+  | "audit_unavailable"
   | "internal"
   // the browser: these never travel
   | "network"
@@ -267,6 +268,12 @@ const table: Readonly<Record<SegnoErrorCode, ErrorRow>> = {
     retry: "after_delay",
   },
   store_unavailable: {
+    status: 503,
+    oauth: "temporarily_unavailable",
+    title: "The service is busy. Try again soon.",
+    retry: "after_delay",
+  },
+  audit_unavailable: {
     status: 503,
     oauth: "temporarily_unavailable",
     title: "The service is busy. Try again soon.",

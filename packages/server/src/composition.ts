@@ -1,11 +1,12 @@
 import type { AuthenticateInput, AuthState } from "@segno/core";
+import { mayBePersonal, sealPending } from "./audit/index.js";
 import { authenticateRequest } from "./authenticate.js";
 import { emailRoutes } from "./authenticators/email/routes.js";
 import { passkeyRoutes } from "./authenticators/passkey/routes.js";
 import { endExpiredServiceAccounts } from "./clients/index.js";
 import { createBackground, type Duty } from "./background.js";
 import type { Engine } from "./engine.js";
-import { createEventLog, type RunningEventLog } from "./events/index.js";
+import { createEventLog, type EventLogOptions, type RunningEventLog } from "./events/index.js";
 import {
   checkHealth,
   cookieNames,
@@ -79,7 +80,7 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
   const { clock, random, newId, store, prepared } = repeatable(resolved, opened);
   const secrets = createSecrets(config.secrets, random);
   const base = { config, clock, random, newId, store, secrets, log };
-  const events = createEventLog(base, { source: config.issuer });
+  const events = createEventLog(base, { source: config.issuer, ...personalOf(config, secrets) });
   const mail = createMailQueue(
     { ...base, hasAccount: (email) => hasAccount(engine, store.db, email) },
     resolved.transport,
@@ -128,6 +129,12 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
       await store.close();
     },
   };
+}
+
+/** Only where an audit log will take it over. */
+function personalOf(config: Engine["config"], secrets: Engine["secrets"]): Pick<EventLogOptions, "sealPersonal"> {
+  if (config.audit === undefined) return {};
+  return { sealPersonal: ({ id, type }, fields) => (mayBePersonal(type) ? sealPending(secrets, id, fields) : null) };
 }
 
 function hotStateOf({ hotState: source, clock, log }: ResolvedOptions, { db }: Engine["store"]): HotState {

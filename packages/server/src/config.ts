@@ -44,6 +44,8 @@ export interface SegnoOptions {
   readonly clientCertificate?: ClientCertificateOptions;
   /** The keys that sign access tokens. */
   readonly keys?: KeyOptions;
+  /** The tamper-evident log of every event, with its options. Default: none is kept. */
+  readonly audit?: AuditOptions;
   /** `false` turns rate limits off: refused in production. */
   readonly rateLimit?: boolean;
   /** Details to ask for after sign-in, without ever blocking it. Default `["displayName"]`. */
@@ -201,6 +203,35 @@ export interface KeyOptions {
   /** How long one call to the custody may take, waiting for its turn included. 0.05 to 30. Default 2. */
   readonly custodyTimeoutSeconds?: number;
 }
+/** The tamper-evident log: what it keeps, and how long. `{}` keeps it in the engine's own database. */
+export interface AuditOptions {
+  /** How the log is called in its checkpoints: a URL without its scheme. For ever. Default: the issuer's host and path, and `/audit`. */
+  readonly origin?: string;
+  /** How long what a leaf says is kept, by class. The leaf's hash stays for ever. Default: one class, `default`, for ever. */
+  readonly retention?: readonly RetentionClass[];
+  /**
+   * How long the data key of what strangers did lives, in days: addresses of failed sign-ins, which belong to no account that
+   * could be erased. Default 30.
+   */
+  readonly strangerDays?: number;
+  /**
+   * How many events may wait for the log. Beyond it everything that would write a further one is refused with 503
+   * `audit_unavailable`, until the log has caught up. Default 100 000.
+   */
+  readonly maxBacklog?: number;
+  /** How often a checkpoint is signed, in seconds; also after 10 000 leaves. Default 60. */
+  readonly checkpointSeconds?: number;
+}
+/** A class of events that are kept equally long. The first class that names a type has it. */
+export interface RetentionClass {
+  /** `[a-z][a-z0-9-]{0,39}`: stands in every leaf. */
+  readonly name: string;
+  /** Event types, or families such as `token.*`. `*` takes the rest. */
+  readonly types: readonly string[];
+  /** Whole days after the event, at least 1. Left out: for ever. */
+  readonly days?: number;
+}
+
 /** How the client's address is known, for rate limits. Every host has exactly one right answer. */
 export type ClientIpOptions =
   /** The socket's address is the client: no proxy in front. */
@@ -237,6 +268,7 @@ export interface ResolvedConfig {
   readonly keys: Required<Omit<KeyOptions, "custody">>;
   readonly services: ReadonlyMap<string, ServiceClient>;
   readonly clientCertificate: ClientCertificateOptions | undefined;
+  readonly audit: Required<AuditOptions> | undefined;
 }
 
 /** What a client's proof is held against. A secret is known by its SHA-256 alone, base64url. */

@@ -28,6 +28,7 @@ export type {
   MailQueue,
   MailTransport,
   NewEvent,
+  PersonalFields,
   RandomSource,
   RateBuckets,
   RateLimiter,

@@ -1,4 +1,4 @@
-import type { JwkSet, KeySet, SegnoEventData, SegnoEventType } from "@segno/core";
+import type { JwkSet, KeySet, Personal, SegnoEventData, SegnoEventType } from "@segno/core";
 import type { Kysely } from "kysely";
 import type { Schema } from "./storage/schema.js";
 
@@ -93,6 +93,16 @@ export interface Actor {
   readonly subject?: string;
   readonly sessionId?: string;
   readonly clientId?: string;
+  /** What the audit log alone may know of the person. No event, log line or trace shows it. */
+  readonly personal?: Personal<PersonalFields>;
+}
+
+/** Personal data of one event, on its way to the audit log. */
+export interface PersonalFields {
+  /** The resolved client address (IPv6 by /64). */
+  readonly clientIp?: string;
+  readonly userAgent?: string;
+  readonly email?: string;
 }
 
 /** An event before it is written. */

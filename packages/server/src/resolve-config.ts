@@ -11,6 +11,7 @@ import type { Logger, MailTransport, RandomSource } from "./engine.js";
 import { isPlainPath, parseIpRange } from "./http/index.js";
 import { type KeyCustody, leastPublishSeconds } from "./keys/index.js";
 import { type DevelopmentMailbox, developmentMailbox } from "./mail/index.js";
+import { readAudit } from "./resolve-audit.js";
 import { readServices } from "./resolve-services.js";
 import { createConsoleLogger, systemRandom } from "./runtime.js";
 import { parseSecrets, type VersionedSecret } from "./secrets.js";
@@ -124,6 +125,7 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
     ...durations,
     services: readServices(options.services ?? {}, around, faults),
     clientCertificate: readClientCertificate(options.clientCertificate, clientIp, faults),
+    audit: readAudit(options.audit, issuer, faults),
   };
   return {
     config,

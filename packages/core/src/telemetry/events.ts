@@ -65,6 +65,8 @@ export interface SegnoEventMap {
   "user.updated": { readonly fields: readonly string[] };
   "user.deleted": { readonly reason: string };
   "user.suspended": { readonly reason: string };
+  /** The key under which the audit log held this person's data was destroyed. */
+  "subject.erased": { readonly keyId: string };
   "email.challenge_sent": { readonly purpose: string; readonly attemptId: string };
   "email.verified": { readonly purpose: string };
   "passkey.added": { readonly passkeyId: string; readonly isBackedUp: boolean; readonly transports: readonly string[] };
@@ -161,6 +163,7 @@ export const eventSchemaVersions: Readonly<Record<SegnoEventType, number>> = /* 
   "user.updated": 1,
   "user.deleted": 1,
   "user.suspended": 1,
+  "subject.erased": 1,
   "email.challenge_sent": 1,
   "email.verified": 1,
   "passkey.added": 1,

@@ -86,6 +86,7 @@ export const germanMessages: Messages = {
     invalid_grant: "Melden Sie sich an, um fortzufahren.",
     key_unavailable: "Die Anmeldung ist gerade nicht möglich. Versuchen Sie es bald noch einmal.",
     store_unavailable: "Der Dienst ist beschäftigt. Versuchen Sie es bald noch einmal.",
+    audit_unavailable: "Der Dienst ist beschäftigt. Versuchen Sie es bald noch einmal.",
     internal: "Bei uns ist etwas schiefgegangen. Versuchen Sie es bald noch einmal.",
     network: "Der Dienst ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es noch einmal.",
     timeout: "Der Dienst hat zu lange nicht geantwortet. Versuchen Sie es noch einmal.",

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { SegnoEvent, SegnoEventData, SegnoEventType } from "@segno/core";
-import type { Actor, Engine, EventLog } from "../engine.js";
+import { revealPersonal, type SegnoEvent, type SegnoEventData, type SegnoEventType } from "@segno/core";
+import type { Actor, Engine, EventLog, PersonalFields } from "../engine.js";
 import { createDelivery, type DeliveryOptions } from "./delivery.js";
 import { toCloudEvent } from "./envelope.js";
 import { insertEvents, type NewRow } from "./store.js";
@@ -11,7 +11,15 @@ export type EventListener<Type extends SegnoEventType = SegnoEventType> = (event
 export interface EventLogOptions extends DeliveryOptions {
   /** The CloudEvents `source`. Default `segno`; the engine passes its issuer. */
   readonly source?: string;
+  /** Seals what the audit log may know beside the event. Left out: nobody wants to know, and it is dropped. */
+  readonly sealPersonal?: SealPersonal;
 }
+
+/** @returns null for an event that is nobody's doing */
+export type SealPersonal = (
+  event: { readonly id: string; readonly type: SegnoEventType },
+  fields: PersonalFields,
+) => string | null;
 
 /** The outbox and its delivery to this process's subscribers. */
 export interface RunningEventLog extends EventLog {
@@ -60,7 +68,10 @@ export function createEventLog(
     const id = parts.newId();
     const nowMs = parts.clock.nowMs();
     const payload = toCloudEvent({ id, source: options.source ?? "segno", type, nowMs, actor, data });
-    return { id, type, subject: actor.subject ?? null, payload, created_at: nowMs };
+    const { personal: fields } = actor;
+    const personal =
+      fields === undefined ? null : (options.sealPersonal?.({ id, type }, revealPersonal(fields)) ?? null);
+    return { id, type, subject: actor.subject ?? null, payload, personal, created_at: nowMs };
   }
 
   return {

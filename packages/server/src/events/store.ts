@@ -8,20 +8,21 @@ export type OutboxRow = Schema["segno_outbox"];
 /** `next_attempt_at` of a row that was moved aside: later than any clock (the last day a Date can hold). */
 export const parkedAtMs = 8_640_000_000_000_000;
 
-export type NewRow = Pick<OutboxRow, "id" | "type" | "subject" | "payload" | "created_at">;
+export type NewRow = Pick<OutboxRow, "id" | "type" | "subject" | "payload" | "personal" | "created_at">;
 
 const insertOf = (count: number) =>
   prepared((db, slot: SlotOf<readonly never[]>) =>
     db.insertInto("segno_outbox").values(
       Array.from({ length: count }, (_, row) => ({
-        id: slot(row * 5),
-        type: slot(row * 5 + 1),
-        subject: slot(row * 5 + 2),
-        payload: slot(row * 5 + 3),
-        created_at: slot(row * 5 + 4),
+        id: slot(row * 6),
+        type: slot(row * 6 + 1),
+        subject: slot(row * 6 + 2),
+        payload: slot(row * 6 + 3),
+        personal: slot(row * 6 + 4),
+        created_at: slot(row * 6 + 5),
         delivered_at: null,
         attempts: 0,
-        next_attempt_at: slot(row * 5 + 4),
+        next_attempt_at: slot(row * 6 + 5),
         locked_until: 0,
       })),
     ),
@@ -33,7 +34,7 @@ const inserts: ReturnType<typeof insertOf>[] = [];
 export async function insertEvents(trx: Db, rows: readonly NewRow[]): Promise<void> {
   if (rows.length === 0) return;
   inserts[rows.length] ??= insertOf(rows.length);
-  const values = rows.flatMap((row) => [row.id, row.type, row.subject, row.payload, row.created_at]);
+  const values = rows.flatMap((row) => [row.id, row.type, row.subject, row.payload, row.personal, row.created_at]);
   await inserts[rows.length]?.(trx, values as unknown as readonly never[]);
 }
 

@@ -5,6 +5,7 @@ import {
   type Clock,
   type Peer,
   type PlainResponse,
+  personal,
   SegnoError,
   type TelemetryHook,
   withTelemetry,
@@ -163,7 +164,7 @@ async function contextOf(parts: ExchangeParts, arrival: Arrival, target: Target)
     clientIp: client.bucket,
     auth,
     caller: () => requireSession(auth),
-    actor: actorOf(requestId, caller),
+    actor: { ...actorOf(requestId, caller), ...personOf(parts, arrival) },
     certificate: () => parts.certificateOf(request.headers, arrival.peer),
     cookies: target.cookies,
   };
@@ -198,6 +199,15 @@ function callerOf(auth: AuthState): Authentication | undefined {
 function actorOf(requestId: string, caller: Authentication | undefined): Actor {
   if (caller === undefined) return { requestId };
   return { requestId, subject: caller.subject, sessionId: caller.sessionId, clientId: caller.clientId };
+}
+
+const maxUserAgentLength = 256;
+
+/** Nobody learns it where there is no audit log to seal it. */
+function personOf({ config }: ExchangeParts, { request, client }: Arrival): Pick<Actor, "personal"> {
+  if (config.audit === undefined) return {};
+  const userAgent = request.headers.get("user-agent")?.slice(0, maxUserAgentLength);
+  return { personal: personal({ clientIp: client.bucket, ...(userAgent === undefined ? {} : { userAgent }) }) };
 }
 
 /** One value a name: with two, two readers would take different ones. */

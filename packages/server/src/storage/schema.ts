@@ -171,11 +171,23 @@ export interface Schema {
     subject: string | null;
     /** CloudEvents JSON. */
     payload: string;
+    /** Personal data beside the event, sealed, until the audit log has it. Null without one, and where there is none. */
+    personal: string | null;
     created_at: number;
     delivered_at: number | null;
     attempts: number;
     next_attempt_at: number;
     locked_until: number;
+  };
+  /** The key that what the audit log knows of a person is sealed under. */
+  readonly segno_subject_keys: {
+    /** A user's id, or the day of what strangers did. */
+    subject: string;
+    id: string;
+    /** 32 bytes, sealed. Empty once destroyed. */
+    wrapped: string;
+    created_at: number;
+    destroyed_at: number | null;
   };
   readonly segno_mail: {
     id: string;

@@ -1,9 +1,11 @@
+import { eraseSubject } from "../audit/index.js";
 import type { Actor, Engine } from "../engine.js";
 import { changeStatus, cutOff, erase } from "./change-status.js";
 
 /**
  * Deletes an account for ever: sessions, refresh families, passkeys, attempts, addresses and the name die in one
- * transaction; the id stays, so that it is never given to somebody else. The address may open a new account later.
+ * transaction, and what the audit log knows of the person cannot be read any more. The id stays, so that it is never given to
+ * somebody else. The address may open a new account later.
  * @param reason a word for the event, such as `by_user`; no personal data
  * @throws SegnoError `not_found`
  */
@@ -13,6 +15,7 @@ export async function deleteUser(engine: Engine, userId: string, actor: Actor, r
     await erase(engine, trx, userId);
     await changeStatus(engine, trx, userId, "delete");
     await engine.events.append(trx, "user.deleted", { ...actor, subject: userId }, { reason });
+    await eraseSubject(engine, trx, userId, actor);
   });
   engine.events.nudge();
 }

@@ -10,3 +10,4 @@ export { resumeUser } from "./resume-user.js";
 export { suspendUser } from "./suspend-user.js";
 export { userSchema } from "./user-schema.js";
 export type { UserStatus } from "./user-status.js";
+export { withEmail } from "./with-email.js";

@@ -3,6 +3,7 @@ import type { Actor, Db, Engine } from "../engine.js";
 import { revokeSessionsOfUser } from "../sessions/index.js";
 import { createUser, newUserHandle } from "./create-user.js";
 import { normalizeEmail } from "./normalize-email.js";
+import { withEmail } from "./with-email.js";
 import {
   deleteAttemptsOfAddresses,
   deleteAuthenticators,
@@ -58,7 +59,7 @@ export async function proveEmail(engine: Engine, trx: Db, input: ProveEmailInput
   const { method, displayName } = input;
   const user =
     found === undefined
-      ? await createUser(engine, trx, { method, displayName }, actor)
+      ? await createUser(engine, trx, { method, displayName }, withEmail(actor, email))
       : await handOver(engine, trx, { claimant: found.claimant, displayName }, actor);
   await settle(engine, trx, { userId: user.id, email, purpose: "sign_in" }, actor);
   return { user, isNewUser: true };
@@ -116,7 +117,8 @@ async function settle(
     verified_at: nowMs,
     created_at: nowMs,
   });
-  await engine.events.append(trx, "email.verified", { ...actor, subject: input.userId }, { purpose: input.purpose });
+  const who = { ...withEmail(actor, input.email), subject: input.userId };
+  await engine.events.append(trx, "email.verified", who, { purpose: input.purpose });
 }
 
 /** T-002: nothing an earlier claimant planted survives the first proof of the mailbox. */

@@ -1,7 +1,7 @@
 import { attemptSeconds, hashSecret, startAttempt } from "../../attempts/index.js";
 import type { Engine } from "../../engine.js";
 import type { RouteContext } from "../../http/route.js";
-import { normalizeEmail } from "../../users/index.js";
+import { normalizeEmail, withEmail } from "../../users/index.js";
 import { demandRecent } from "../require-recent.js";
 import { limitMails } from "./limit-mails.js";
 import { pickLocale } from "./locale.js";
@@ -39,7 +39,8 @@ export async function startEmailAdd(
       linkHash: hashSecret(secret),
     });
     await engine.mail.enqueue(trx, addAddressMail(engine, { to: email, locale, code }));
-    await engine.events.append(trx, "email.challenge_sent", context.actor, { purpose: "add", attemptId: id });
+    const who = withEmail(context.actor, email);
+    await engine.events.append(trx, "email.challenge_sent", who, { purpose: "add", attemptId: id });
   });
   engine.mail.nudge();
   engine.events.nudge();

@@ -103,14 +103,18 @@ const tables = [
   `create index segno_verifiers_seen on segno_verifiers (seen_at)`,
 
   `create table segno_outbox (
-    id text {outbox_id}, type text not null, subject text, payload text not null, created_at {time} not null,
-    delivered_at {time}, attempts {int} not null, next_attempt_at {time} not null, locked_until {time} not null
+    id text {outbox_id}, type text not null, subject text, payload text not null, personal text,
+    created_at {time} not null, delivered_at {time}, attempts {int} not null, next_attempt_at {time} not null, locked_until {time} not null
   ) {end}`,
   // the one index that every event pays for: what waits, oldest first. Nobody looks for a delivered event by its id
   `create unique index segno_outbox_waiting on segno_outbox (id) where delivered_at is null`,
   // only rows that some node works on: writing an event costs nothing here
   `create index segno_outbox_leased on segno_outbox (subject, id) where locked_until > 0`,
   `create index segno_outbox_delivered on segno_outbox (delivered_at) where delivered_at is not null`,
+
+  `create table segno_subject_keys (
+    subject text primary key, id text not null unique, wrapped text not null, created_at {time} not null, destroyed_at {time}
+  ) {end}`,
 
   `create table segno_mail (
     id text primary key, sealed text not null, created_at {time} not null, attempts {int} not null,

@@ -1,0 +1,3 @@
+export { eraseSubject } from "./personal/erase-subject.js";
+export { mayBePersonal } from "./personal/is-personal.js";
+export { openPending, sealPending } from "./personal/pending.js";

@@ -1,0 +1,62 @@
+import type { Db, Engine } from "../../engine.js";
+import { type DataKey, dataKeyBytes, openDataKey } from "./data-key.js";
+import { destroyKeysBefore, insertKeys, selectKeys, type SubjectKeyRow } from "./store.js";
+
+type Parts = Pick<Engine, "clock" | "random" | "newId" | "secrets">;
+
+const purpose = "audit-subject";
+
+/** Subjects begin like ids; what nobody in particular did is sealed under the key of its day. */
+const strangerPrefix = "stranger:";
+
+/** Whose key seals an event's personal data. */
+export function keyOwnerOf(event: { readonly subject: string | null; readonly createdAtMs: number }): string {
+  return event.subject ?? `${strangerPrefix}${new Date(event.createdAtMs).toISOString().slice(0, 10)}`;
+}
+
+/**
+ * The data keys of these owners, made where there is none yet. An owner whose key was destroyed has none, for ever.
+ * @throws SegnoError `key_unavailable` when a secret that wraps one is not listed any more
+ */
+export async function openSubjectKeys(
+  parts: Parts,
+  trx: Db,
+  owners: readonly string[],
+): Promise<ReadonlyMap<string, DataKey>> {
+  const wanted = [...new Set(owners)];
+  let rows = await selectKeys(trx, wanted);
+  const known = new Set(rows.map(({ subject }) => subject));
+  const missing = wanted.filter((owner) => !known.has(owner));
+  if (missing.length > 0) {
+    await insertKeys(
+      trx,
+      missing.map((subject) => newKey(parts, subject)),
+    );
+    // what stands there now: somebody may have made it, or destroyed it, at the same moment
+    rows = await selectKeys(trx, wanted);
+  }
+  return new Map(
+    rows.flatMap((row) => {
+      const key = unwrap(parts, row);
+      return key === undefined ? [] : [[row.subject, key] as const];
+    }),
+  );
+}
+
+/** Undefined for a key that was destroyed. */
+export function unwrap({ secrets }: Pick<Parts, "secrets">, row: SubjectKeyRow): DataKey | undefined {
+  if (row.destroyed_at !== null) return undefined;
+  return openDataKey(row.id, secrets.open(purpose, row.wrapped, `${row.subject} ${row.id}`));
+}
+
+function newKey({ clock, random, newId, secrets }: Parts, subject: string): SubjectKeyRow {
+  const id = newId();
+  const wrapped = secrets.seal(purpose, random.bytes(dataKeyBytes), `${subject} ${id}`);
+  return { subject, id, wrapped, created_at: clock.nowMs(), destroyed_at: null };
+}
+
+/** Ends the keys of days longer ago than `days`. @returns how many */
+export async function endStrangerKeys({ store, clock }: Engine, days: number): Promise<number> {
+  const nowMs = clock.nowMs();
+  return await destroyKeysBefore(store.db, { prefix: strangerPrefix, beforeMs: nowMs - days * 86_400_000, nowMs });
+}
