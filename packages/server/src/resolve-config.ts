@@ -63,6 +63,7 @@ const knownOptions = new Set<string>([
   "clock",
   "random",
   "fetch",
+  "audit",
 ] satisfies (keyof SegnoOptions)[]);
 const minute = 60;
 const day = 86_400;

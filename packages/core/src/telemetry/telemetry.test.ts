@@ -205,6 +205,7 @@ describe("the event catalogue", () => {
         "user.updated",
         "user.deleted",
         "user.suspended",
+        "subject.erased",
         "email.challenge_sent",
         "email.verified",
         "passkey.added",
