@@ -202,5 +202,12 @@ export interface Schema {
   readonly segno_rate_limits: { key: string; tat: number; expires_at: number };
   /** Values that may be seen once (DPoP proofs). */
   readonly segno_once: { key: string; expires_at: number };
+  /** How far each audit log has got; its root is that of the first `size` leaves. */
+  readonly segno_audit_logs: { origin: string; size: number; root: Uint8Array };
+  readonly segno_audit_leaves: { origin: string; leaf_index: number; leaf: Uint8Array };
+  /** Hashes of the tree (C2SP tlog-tiles): a tile that is not full yet grows in place. */
+  readonly segno_audit_tiles: { origin: string; level: number; tile_index: number; hashes: Uint8Array };
+  /** Every checkpoint that was signed. */
+  readonly segno_audit_checkpoints: { origin: string; size: number; note: string };
   readonly segno_migrations: { number: number; name: string; checksum: string; applied_at: number };
 }

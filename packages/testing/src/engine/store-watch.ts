@@ -66,10 +66,17 @@ async function dump({ db, dialect }: OpenStore): Promise<string> {
       .selectFrom(table as "segno_users")
       .selectAll()
       .execute();
-    for (const row of rows) lines.push(`${table} ${JSON.stringify(row)}`);
+    for (const row of rows) lines.push(`${table} ${JSON.stringify(readable(row))}`);
   }
   return lines.join("\n");
 }
+
+/** Bytes as text, so that whoever looks for a word in a dump finds it in them too. */
+function readable(row: object): object {
+  const cells = Object.entries(row).map(([name, value]) => [name, value instanceof Uint8Array ? utf8(value) : value]);
+  return Object.fromEntries(cells) as object;
+}
+const utf8 = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 /** Only our own schema: a PostgreSQL server may hold those of other tests, which come and go meanwhile. */
 async function tablesOf(db: OpenStore["db"], dialect: OpenStore["dialect"]): Promise<readonly string[]> {

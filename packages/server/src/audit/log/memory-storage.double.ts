@@ -1,5 +1,6 @@
 import { SegnoError } from "@segno/core";
 import type { KeptCheckpoint, LogHead, LogStorage } from "./log-storage.js";
+import { mergeSignatures } from "./merge-signatures.js";
 import { tileWidth } from "./tile.js";
 import { emptyRoot, hashLength, isSameHash } from "./tree-hash.js";
 
@@ -27,7 +28,12 @@ export function memoryStorage(): LogStorage {
       head = append.to;
     },
     latestCheckpoint: async () => kept.at(-1),
-    keepCheckpoint: async (checkpoint) => void kept.push(checkpoint),
+    async keepCheckpoint({ size, note }) {
+      const latest = kept.at(-1);
+      if (latest !== undefined && latest.size > size) throw new SegnoError("conflict", "A larger one is kept.");
+      if (latest?.size !== size) kept.push({ size, note });
+      else kept[kept.length - 1] = { size, note: mergeSignatures(latest.note, note) };
+    },
     async *checkpoints() {
       yield* kept;
     },

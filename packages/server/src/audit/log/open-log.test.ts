@@ -60,7 +60,7 @@ it("signs what it is, once for each size, with the key it has now", async () => 
   const log = openLog({ storage, origin, signer: async () => signer });
   await log.append([leafAt(0)]);
   const one = await log.checkpoint();
-  expect(await log.checkpoint()).toBe(one);
+  expect(await log.checkpoint()).toEqual(one);
   signer = second;
   await log.append([leafAt(1)]);
   const two = await log.checkpoint();

@@ -2,8 +2,15 @@ import type { Migration } from "../migrate.js";
 
 /** Words that differ between the dialects. `{time}` holds milliseconds, `{int}` small whole numbers, `{real}` fractions. */
 const words = {
-  sqlite: { time: "integer", int: "integer", real: "real", outbox_id: "not null", end: "strict" },
-  postgres: { time: "double precision", int: "integer", real: "double precision", outbox_id: "primary key", end: "" },
+  sqlite: { time: "integer", int: "integer", real: "real", bytes: "blob", outbox_id: "not null", end: "strict" },
+  postgres: {
+    time: "double precision",
+    int: "integer",
+    real: "double precision",
+    bytes: "bytea",
+    outbox_id: "primary key",
+    end: "",
+  },
 } as const;
 
 const tables = [
@@ -127,6 +134,19 @@ const tables = [
 
   `create table segno_once (key text primary key, expires_at {time} not null) {end}`,
   `create index segno_once_expiry on segno_once (expires_at)`,
+
+  // the audit log: a row for each log, its leaves, the hashes of its tiles, and every checkpoint
+  `create table segno_audit_logs (origin text primary key, size {time} not null, root {bytes} not null) {end}`,
+  `create table segno_audit_leaves (
+    origin text not null, leaf_index {time} not null, leaf {bytes} not null, primary key (origin, leaf_index)
+  ) {end}`,
+  `create table segno_audit_tiles (
+    origin text not null, level {int} not null, tile_index {time} not null, hashes {bytes} not null,
+    primary key (origin, level, tile_index)
+  ) {end}`,
+  `create table segno_audit_checkpoints (
+    origin text not null, size {time} not null, note text not null, primary key (origin, size)
+  ) {end}`,
 ];
 
 function inDialect(dialect: keyof typeof words): readonly string[] {
