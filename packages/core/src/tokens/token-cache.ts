@@ -30,14 +30,16 @@ export interface TokenCache {
  */
 export function createTokenCache(maxEntries: number): TokenCache {
   const entries = new Map<string, CachedToken>();
+  // who came when: asking the map for its first key walks over everything that was deleted before it
+  const arrivals: string[] = [];
+  let oldest = 0;
   return {
     get: (digest) => entries.get(digest),
     set(digest, entry) {
-      if (entries.size >= maxEntries) {
-        for (const oldest of entries.keys()) {
-          entries.delete(oldest);
-          break;
-        }
+      if (!entries.has(digest)) {
+        if (arrivals.length >= maxEntries) entries.delete(arrivals[oldest] ?? "");
+        arrivals[oldest] = digest;
+        oldest = oldest + 1 === maxEntries ? 0 : oldest + 1;
       }
       entries.set(digest, entry);
     },

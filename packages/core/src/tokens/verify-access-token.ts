@@ -129,11 +129,19 @@ export function createAccessTokenVerifier<Caller extends TokenCaller = "user">(
     return true;
   }
 
-  async function checkRevoked(claims: Claims, by: SignedBy, digest: string | undefined): Promise<Claims> {
+  /** An answer that is there is taken without another promise. */
+  function checkRevoked(claims: Claims, by: SignedBy, digest: string | undefined): Claims | Promise<Claims> {
     if (isRevoked === undefined) return claims;
+    const answer = askRevoked(isRevoked, claims, by);
+    if (answer instanceof Promise) return awaitRevoked(answer, claims, digest);
+    if (answer !== false) throw dropAndRefuse(digest);
+    return claims;
+  }
+
+  async function awaitRevoked(asked: Promise<unknown>, claims: Claims, digest: string | undefined): Promise<Claims> {
     let answer: unknown;
     try {
-      answer = await askRevoked(isRevoked, claims, by);
+      answer = await asked;
     } catch (cause) {
       throw revocationUnknown(cause);
     }
@@ -179,7 +187,7 @@ export function createAccessTokenVerifier<Caller extends TokenCaller = "user">(
       const known = recall(digest);
       if (known !== undefined) {
         const claims = known.claims as Claims;
-        return isRevoked === undefined ? claims : checkRevoked(claims, known, digest);
+        return checkRevoked(claims, known, digest);
       }
     }
     const header = checkedHeader(parts.header);
@@ -189,7 +197,7 @@ export function createAccessTokenVerifier<Caller extends TokenCaller = "user">(
     const signed = isSigned(key, parts.signingInput, signature);
     if (!(typeof signed === "boolean" ? signed : await signed)) throw badSignature();
     const claims = accept(parts, header, key, digest);
-    return isRevoked === undefined ? claims : checkRevoked(claims, header.query, digest);
+    return checkRevoked(claims, header.query, digest);
   }
 
   /** At once while nothing else is going on; on the platform's own threads when several checks are in flight. */
