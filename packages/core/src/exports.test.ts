@@ -22,6 +22,7 @@ it("the public names are these and no others", () => {
       "encodeBase64Url",
       "errorCodes",
       "eventSchemaVersions",
+      "failureClassOf",
       "findPersonal",
       "generateDpopKeyPair",
       "isSegnoError",

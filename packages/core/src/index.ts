@@ -47,13 +47,18 @@ export {
 export { createStatusList } from "./status-list/create-status-list.js";
 export type { StatusList, StatusListOptions, StatusListPoll, StatusListState } from "./status-list/status-list.js";
 export {
+  type AttemptPurpose,
+  type DeviceClass,
+  type EventActor,
   eventSchemaVersions,
   type SegnoEvent,
   type SegnoEventData,
   type SegnoEventMap,
   type SegnoEventType,
   type SignInMethod,
+  type UiSurface,
 } from "./telemetry/events.js";
+export { type FailureClass, failureClassOf } from "./telemetry/failure-class.js";
 export {
   type OperationContext,
   type OperationEnd,

@@ -76,7 +76,7 @@ export function createApi(run: () => Promise<Running>): SegnoApi {
 }
 
 function verbsOf(run: () => Promise<Running>): SegnoApi {
-  const actorOf = ({ engine }: Running): Actor => ({ requestId: engine.newId() });
+  const actorOf = ({ engine }: Running): Actor => ({ requestId: engine.newId(), kind: "operator" });
   return {
     async getSession({ headers }) {
       const { engine, authenticate } = await run();

@@ -1,5 +1,6 @@
 import type { AuthenticateInput, AuthState } from "@segno/core";
 import { mayBePersonal, sealPending } from "./audit/index.js";
+import { deviceIdOf, tellAbandoned, tellRefused, tellSummedUp } from "./attempts/index.js";
 import { authenticateRequest } from "./authenticate.js";
 import { emailRoutes } from "./authenticators/email/routes.js";
 import { passkeyRoutes } from "./authenticators/passkey/routes.js";
@@ -14,6 +15,7 @@ import {
   createExchange,
   createHandler,
   createRateLimiter,
+  createRequestFacts,
   type Exchange,
   type Handler,
   type HealthReport,
@@ -36,7 +38,7 @@ import { hasAccount } from "./users/index.js";
 import type { ResolvedOptions } from "./resolve-config.js";
 import { createIdSource } from "./runtime.js";
 import { createSecrets } from "./secrets.js";
-import { settleSessions, sweepSessions } from "./sessions/index.js";
+import { deviceClassOf, settleSessions, sweepSessions } from "./sessions/index.js";
 import { sessionRoutes } from "./sessions/routes.js";
 import { sweepStatusIndexes } from "./status-lists/index.js";
 import { statusListRoutes } from "./status-lists/routes.js";
@@ -104,8 +106,18 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
       keys: () => keysHealth(keyring),
     });
   const routes = routesOf(engine, health);
-  const parts = { config, clock, random, newId, log, limiter, hooks };
-  const exchange = createExchange({ ...parts, routes, authenticate, certificateOf });
+  const factsOf = createRequestFacts(
+    { log, deviceIdOf: (cookies) => deviceIdOf(engine, cookies), deviceClassOf },
+    resolved,
+  );
+  const parts = { config, clock, random, newId, log, limiter, hooks, factsOf };
+  const exchange = createExchange({
+    ...parts,
+    tellRefused: (run, error) => tellRefused(engine, run, error),
+    routes,
+    authenticate,
+    certificateOf,
+  });
   const background = createBackground(dutiesOf(engine), log);
   if (hasBackground) {
     keyrings.start();
@@ -124,6 +136,7 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
     handler: createHandler(exchange),
     async stop() {
       await background.stop();
+      if (hasBackground) await tellSummedUp(engine).catch(() => undefined);
       await settleSessions(engine);
       await Promise.all([keyrings.stop(), events.stop(), mail.stop()]);
       await store.close();
@@ -178,6 +191,8 @@ const minuteMs = 60_000;
 function dutiesOf(engine: Engine): readonly Duty[] {
   const { store, clock } = engine;
   return [
+    { name: "tell abandoned attempts", everyMs: minuteMs, run: () => tellAbandoned(engine) },
+    { name: "tell refused sign-ins", everyMs: minuteMs, run: () => tellSummedUp(engine) },
     { name: "sweep", everyMs: 5 * minuteMs, run: () => sweepExpired(store.db, clock.nowMs()) },
     { name: "sweep sessions", everyMs: 10 * minuteMs, run: () => sweepSessions(store.db, clock.nowMs()) },
     { name: "end service accounts", everyMs: minuteMs, run: () => endExpiredServiceAccounts(engine) },

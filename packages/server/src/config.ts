@@ -1,6 +1,6 @@
 import type { Clock, JwkSet, SigningAlgorithm, TelemetryHook } from "@segno/core";
 import type { KeyCustody } from "./keys/index.js";
-import type { Logger, MailTransport, RandomSource } from "./ports.js";
+import type { Logger, MailTransport, RandomSource, RequestView } from "./ports.js";
 import type { KeyValueSource } from "./storage/key-value.js";
 import type { StoreSource } from "./storage/source.js";
 
@@ -55,6 +55,13 @@ export interface SegnoOptions {
    * `NODE_ENV` is neither `development` nor `test`.
    */
   readonly production?: boolean;
+  /**
+   * Which tenant events of a request name: a plain name of at most 64 characters (`A-Z a-z 0-9 . _ -`), or null. Called for
+   * requests that may change something; what it throws or answers otherwise counts as null. Nothing but events reads it.
+   */
+  readonly tenant?: (request: RequestView) => string | null;
+  /** Which experiment and variant a request belongs to, for events alone, as `tenant`. Default: none. */
+  readonly experiment?: (request: RequestView) => { readonly experiment: string; readonly variant: string } | null;
   /** Look on while requests are served; they cannot change or delay them. */
   readonly telemetry?: readonly TelemetryHook[];
   /** Where log lines go. Default: JSON lines on stdout and stderr. */

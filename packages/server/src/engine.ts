@@ -33,6 +33,8 @@ export type {
   RateBuckets,
   RateLimiter,
   RateRule,
+  RequestFacts,
+  RequestView,
   Secrets,
   SessionAccountRow,
   SessionRow,

@@ -21,7 +21,7 @@ export type {
   SignInOptions,
   TokenOptions,
 } from "./config.js";
-export type { LogFields, Logger, MailMessage, MailTransport, RandomSource } from "./engine.js";
+export type { LogFields, Logger, MailMessage, MailTransport, RandomSource, RequestView } from "./engine.js";
 export type { EventListener } from "./events/index.js";
 export type { HealthReport } from "./http/index.js";
 export type {

@@ -1,4 +1,4 @@
-import type { JwkSet, KeySet, Personal, SegnoEventData, SegnoEventType } from "@segno/core";
+import type { DeviceClass, EventActor, JwkSet, KeySet, Personal, SegnoEventData, SegnoEventType } from "@segno/core";
 import type { Kysely } from "kysely";
 import type { Schema } from "./storage/schema.js";
 
@@ -87,9 +87,34 @@ export interface Secrets {
   matches(purpose: string, text: string, mac: string): boolean;
 }
 
+/** What an option that looks at requests sees of one. */
+export interface RequestView {
+  readonly method: string;
+  /** Absolute, at `baseUrl`. */
+  readonly url: string;
+  readonly headers: {
+    /** @param name in lower case */
+    get(name: string): string | null;
+  };
+}
+
+/** What a request says of where it comes from, for events alone: nothing is decided by it. */
+export interface RequestFacts {
+  readonly deviceId?: string;
+  readonly deviceClass?: DeviceClass;
+  readonly tenantId?: string;
+  readonly experiment?: string;
+  readonly variant?: string;
+  readonly traceId?: string;
+}
+
 /** Who did it, for events: taken from the request and the authenticated session, never from a body. */
-export interface Actor {
+export interface Actor extends RequestFacts {
   readonly requestId: string;
+  /** Who makes it happen. Default `system`. */
+  readonly kind?: EventActor["type"];
+  /** Their id, where it is neither the subject of a `user` nor the client of a `service`. */
+  readonly by?: string;
   readonly subject?: string;
   readonly sessionId?: string;
   readonly clientId?: string;

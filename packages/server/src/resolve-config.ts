@@ -34,6 +34,8 @@ export interface ResolvedOptions {
   readonly fetch: typeof globalThis.fetch;
   readonly log: Logger;
   readonly hooks: readonly TelemetryHook[];
+  readonly tenant: SegnoOptions["tenant"];
+  readonly experiment: SegnoOptions["experiment"];
   /** One line each, naming the option and what to set. No secret is quoted. */
   readonly faults: readonly string[];
 }
@@ -58,6 +60,8 @@ const knownOptions = new Set<string>([
   "rateLimit",
   "progressiveDetails",
   "production",
+  "tenant",
+  "experiment",
   "telemetry",
   "logger",
   "clock",
@@ -140,6 +144,8 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
     log: options.logger ?? createConsoleLogger(clock, { isDebug: false }),
     hooks: options.telemetry ?? [],
+    tenant: readResolver("tenant", options.tenant, faults),
+    experiment: readResolver("experiment", options.experiment, faults),
     faults,
   };
 }
@@ -389,6 +395,12 @@ function introspectionClientsOf(text: string | undefined, faults: string[]): Rea
     return [entry.slice(0, Math.max(0, colon)), entry.slice(colon + 1)] as const;
   });
   return Object.fromEntries(entries);
+}
+
+function readResolver<Given>(name: string, given: Given, faults: string[]): Given | undefined {
+  if (given === undefined || typeof given === "function") return given;
+  faults.push(`${name}: must be a function of the request`);
+  return undefined;
 }
 
 function readMigrations(wish: string | undefined, faults: string[]): "auto" | "check" {

@@ -53,6 +53,8 @@ export function createTestExchange(kit: KitOptions): Exchange {
     routes: kit.routes,
     authenticate: () => kit.auth ?? { status: "anonymous" },
     certificateOf: createCertificateResolver(config),
+    factsOf: () => ({}),
+    tellRefused: async () => {},
   });
 }
 

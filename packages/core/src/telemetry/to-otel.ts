@@ -15,17 +15,27 @@ export function toOtelAttributes(event: SegnoEvent): Readonly<Record<string, Tel
     "segno.event.id": event.id,
     "segno.event.schema_version": event.schemaVersion,
     "segno.outcome": event.outcome,
+    "segno.actor.type": event.actor.type,
   };
   const optional = {
     "segno.request.id": event.requestId,
     "user.id": event.subject,
     "session.id": event.sessionId,
     "segno.client.id": event.clientId,
+    "segno.actor.id": event.actor.id,
+    "segno.device.id": event.deviceId,
+    "segno.device.class": event.deviceClass,
+    "segno.tenant.id": event.tenantId,
+    "segno.experiment": event.experiment,
+    "segno.variant": event.variant,
+    "segno.failure_class": event.failureClass,
   };
   for (const [name, value] of Object.entries(optional)) {
     if (value !== null) attributes[name] = value;
   }
-  if (event.type === "login.failure") attributes["error.type"] = event.data.reason;
+  if (event.type === "login.failure" || event.type === "ui.ceremony_ended") {
+    if (event.data.reason !== undefined) attributes["error.type"] = event.data.reason;
+  }
   for (const [name, value] of Object.entries(event.data) as [string, unknown][]) {
     if (isTelemetryValue(value)) attributes[`segno.${snakeCase(name)}`] = value;
   }

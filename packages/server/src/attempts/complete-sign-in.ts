@@ -32,6 +32,8 @@ export interface CompleteSignIn {
   readonly acr: string;
   readonly amr: readonly string[];
   readonly method: SignInMethod;
+  /** The attempt that was spent. */
+  readonly attemptId: string;
   readonly mode: SignInMode;
   /** Thumbprint of the key that tokens are bound to, from a checked DPoP proof. */
   readonly jkt?: string | undefined;
@@ -74,7 +76,8 @@ export async function completeSignIn(
     context.actor,
   );
   const actor = { ...context.actor, subject: user.id, sessionId: session.id, clientId };
-  await engine.events.append(trx, "login.success", actor, { method, acr, amr, isNewUser: input.isNewUser });
+  const { isNewUser, attemptId } = input;
+  await engine.events.append(trx, "login.success", actor, { method, acr, amr, isNewUser, attemptId });
   const tokens =
     input.mode === "token"
       ? await issueTokens(

@@ -13,6 +13,8 @@ export interface CompleteStepUp {
   readonly acr: string;
   readonly amr: readonly string[];
   readonly method: SignInMethod;
+  /** The attempt that was spent. */
+  readonly attemptId: string;
   readonly mode: SignInMode;
 }
 
@@ -31,7 +33,12 @@ export async function completeStepUp(
   const { user, acr, amr, method } = input;
   if (user?.status !== "active") return { refused: "account_unavailable" };
   const caller = context.caller();
-  const raised = await raiseSession(engine, trx, { sessionId: caller.sessionId, acr, amr, method }, context.actor);
+  const raised = await raiseSession(
+    engine,
+    trx,
+    { sessionId: caller.sessionId, acr, amr, method, attemptId: input.attemptId },
+    context.actor,
+  );
   const { session } = raised;
   // the request's own proof was spent when it was authenticated
   const jkt = caller.claims?.cnf?.jkt;

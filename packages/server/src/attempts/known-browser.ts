@@ -28,7 +28,23 @@ export function rememberBrowser(engine: Engine, context: RouteContext<unknown>, 
   context.cookies.setKnown([id, newest, ...others.slice(0, maxAddresses - 1)].join("."));
 }
 
-function readMarks(context: RouteContext<unknown>): { readonly id?: string; readonly marks: readonly string[] } {
+/**
+ * A pseudonym of the browser, for events: the same as long as it keeps its cookie, and nothing that the cookie could be made
+ * of. Undefined for a browser that never signed in here. On the browser's word: it tells devices apart, and proves nothing.
+ */
+export function deviceIdOf(
+  engine: Pick<Engine, "secrets">,
+  cookies: RouteContext<unknown>["cookies"],
+): string | undefined {
+  const { id } = readMarks({ cookies });
+  // the oldest secret: the pseudonym outlives the next rotation
+  return id === undefined ? undefined : engine.secrets.macs("device.id", id).at(-1)?.slice(0, 22);
+}
+
+function readMarks(context: Pick<RouteContext<unknown>, "cookies">): {
+  readonly id?: string;
+  readonly marks: readonly string[];
+} {
   const value = context.cookies.known();
   if (value === undefined || !shape.test(value)) return { marks: [] };
   const [id = "", ...marks] = value.split(".");

@@ -1,6 +1,7 @@
-import { isSegnoError, SegnoError, type SegnoErrorCode, type SignInMethod } from "@segno/core";
+import { SegnoError, type SegnoErrorCode, type SignInMethod } from "@segno/core";
 import type { Actor, Db, Engine } from "../engine.js";
 import { isUniqueViolation } from "../storage/index.js";
+import { factsOf, noteTold, tellRefused } from "./tell-refused.js";
 
 /** A verdict that must be kept: what the transaction wrote commits, then the caller gets the error. */
 export interface Refusal {
@@ -12,6 +13,8 @@ export interface Refusal {
 export interface SignInRun {
   readonly method: SignInMethod;
   readonly actor: Actor;
+  /** As the request named it. */
+  readonly attemptId?: string;
 }
 
 /**
@@ -29,35 +32,29 @@ export async function runSignIn<Result extends object>(
     outcome = await onceMore(() =>
       engine.store.transaction(async (trx) => {
         const verdict = await work(trx);
-        if (isRefusal(verdict)) await appendFailure(engine, trx, run, verdict.refused);
+        if (isRefusal(verdict))
+          await engine.events.append(trx, "login.failure", run.actor, factsOf(run, verdict.refused));
         return verdict;
       }),
     );
   } catch (error) {
-    await announceFailure(engine, run, error);
+    await tellRefused(engine, run, error);
     throw error;
   } finally {
     engine.events.nudge();
     engine.mail.nudge();
   }
-  if (isRefusal(outcome)) throw refusalError(outcome);
+  if (isRefusal(outcome)) {
+    const refusal = refusalError(outcome);
+    noteTold(refusal);
+    throw refusal;
+  }
   return outcome;
 }
 
 /** A verdict as the error the caller gets, once what it decided is committed. */
 export function refusalError({ refused, reason }: Refusal): SegnoError {
   return new SegnoError(refused, undefined, reason === undefined ? {} : { detail: { reason } });
-}
-
-/** Writes `login.failure` for an error the client caused; faults of the machinery are no sign-in failures. */
-export async function announceFailure(engine: Engine, run: SignInRun, error: unknown): Promise<void> {
-  if (!isSegnoError(error) || error.info.status >= 500) return;
-  await engine.store.transaction((trx) => appendFailure(engine, trx, run, error.code));
-  engine.events.nudge();
-}
-
-async function appendFailure(engine: Engine, trx: Db, run: SignInRun, reason: SegnoErrorCode): Promise<void> {
-  await engine.events.append(trx, "login.failure", run.actor, { method: run.method, reason });
 }
 
 export function isRefusal(outcome: object): outcome is Refusal {

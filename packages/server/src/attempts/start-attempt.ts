@@ -1,4 +1,5 @@
-import type { Db, Engine } from "../engine.js";
+import type { Actor, Db, Engine } from "../engine.js";
+import { describeAttempt } from "./describe-attempt.js";
 import { hashSecret } from "./hash.js";
 import { type AttemptKind, type AttemptRow, insertAttempt, voidAttempts } from "./store.js";
 
@@ -20,12 +21,14 @@ export interface StartAttempt {
   readonly codeMac?: string | undefined;
   readonly linkHash?: string | undefined;
   readonly data?: Readonly<Record<string, string | null>> | undefined;
+  /** The page armed it in the background: most of these are never answered. */
+  readonly isAutofill?: boolean | undefined;
   /** Chosen by the caller when something must be bound to it before it is stored. */
   readonly id?: string | undefined;
 }
 
 /** Opens an attempt for 10 minutes and ends older ones of this browser for the same address. The store sweeps them a day after their end. */
-export async function startAttempt(engine: Engine, trx: Db, input: StartAttempt): Promise<AttemptRow> {
+export async function startAttempt(engine: Engine, trx: Db, input: StartAttempt, actor: Actor): Promise<AttemptRow> {
   const nowMs = engine.clock.nowMs();
   const browserHash = hashSecret(input.browser);
   if (input.identifier !== undefined) {
@@ -41,13 +44,15 @@ export async function startAttempt(engine: Engine, trx: Db, input: StartAttempt)
     challenge: input.challenge ?? null,
     code_mac: input.codeMac ?? null,
     link_hash: input.linkHash ?? null,
-    data: JSON.stringify(input.data ?? {}),
+    data: JSON.stringify({ ...input.data, ...(input.isAutofill === true ? { autofill: "true" } : {}) }),
     tries: 0,
     created_at: nowMs,
     expires_at: nowMs + attemptSeconds * 1000,
     consumed_at: null,
+    abandoned_at: null,
   };
   await insertAttempt(trx, row);
+  await engine.events.append(trx, "attempt.started", actor, { attemptId: row.id, ...describeAttempt(row) });
   return row;
 }
 

@@ -52,6 +52,33 @@ export function addTry(
     .executeTakeFirst();
 }
 
+/** Marks attempts that ran out unfinished: an attempt is marked once, by one of any number of callers. */
+export function markAbandoned(
+  trx: Db,
+  input: { readonly nowMs: number; readonly limit: number },
+): Promise<Pick<AttemptRow, "id" | "kind" | "data" | "session_id">[]> {
+  return (
+    trx
+      .updateTable("segno_attempts")
+      .set({ abandoned_at: input.nowMs })
+      .where("id", "in", (eb) =>
+        eb
+          .selectFrom("segno_attempts")
+          .select("id")
+          .where("abandoned_at", "is", null)
+          .where("consumed_at", "is", null)
+          .where("expires_at", "<=", input.nowMs)
+          .orderBy("expires_at")
+          .limit(input.limit),
+      )
+      // once more on the row itself: PostgreSQL looks again at a row that another node changed in the meantime
+      .where("abandoned_at", "is", null)
+      .where("consumed_at", "is", null)
+      .returning(["id", "kind", "data", "session_id"])
+      .execute()
+  );
+}
+
 /** Ends every open attempt of a kind that a browser began for an address. */
 export async function voidAttempts(
   trx: Db,

@@ -27,21 +27,25 @@ export async function requireRecent(engine: Engine, db: Db, caller: Authenticati
   });
 }
 
-/** `requireRecent`, with its event: what routes call. */
+/** `requireRecent`, with its events: what routes call. Allowed and denied are both on record before anything changes. */
 export async function demandRecent(engine: Engine, caller: Authentication, actor: Actor): Promise<void> {
-  try {
-    await requireRecent(engine, engine.store.db, caller);
-  } catch (error) {
-    if (error instanceof SegnoError && error.code === "insufficient_user_authentication") {
-      const { acrValues: acr, maxAgeSeconds } = error.detail;
-      await engine.store.transaction((trx) =>
-        engine.events.append(trx, "stepup.required", actor, {
-          ...(typeof acr === "string" ? { acr } : {}),
-          ...(typeof maxAgeSeconds === "number" ? { maxAgeSeconds } : {}),
-        }),
-      );
-      engine.events.nudge();
-    }
-    throw error;
-  }
+  const refusal = await requireRecent(engine, engine.store.db, caller).then(
+    () => undefined,
+    (error: unknown) => {
+      if (error instanceof SegnoError && error.code === "insufficient_user_authentication") return error;
+      throw error;
+    },
+  );
+  const { acrValues: acr, maxAgeSeconds } = refusal?.detail ?? {};
+  const asked = {
+    ...(typeof acr === "string" ? { acr } : {}),
+    ...(typeof maxAgeSeconds === "number" ? { maxAgeSeconds } : {}),
+  };
+  const decided = { policy: "recent-proof", version: 1, decision: refusal === undefined ? "allow" : "deny" } as const;
+  await engine.store.transaction(async (trx) => {
+    await engine.events.append(trx, "policy.decided", actor, { ...decided, ...asked });
+    if (refusal !== undefined) await engine.events.append(trx, "stepup.required", actor, asked);
+  });
+  engine.events.nudge();
+  if (refusal !== undefined) throw refusal;
 }

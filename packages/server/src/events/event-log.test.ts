@@ -63,7 +63,8 @@ describe.each(testDatabases)("event log: $name", ({ skipped, create }) => {
       specversion: "1.0",
       id: row.id,
       source: "segno",
-      type: "session.revoked",
+      type: "dev.segno.session.revoked.v1",
+      dataschema: "urn:segno:event:session.revoked:1",
       subject: "ann",
     });
     for (const name of Object.keys(cloud)) expect(name).toMatch(/^[a-z0-9]{1,20}$/);

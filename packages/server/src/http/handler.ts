@@ -7,18 +7,19 @@ import {
   type PlainResponse,
   personal,
   SegnoError,
+  type SignInMethod,
   type TelemetryHook,
   withTelemetry,
 } from "@segno/core";
 import type { ResolvedConfig } from "../config.js";
-import type { Actor, Logger, RandomSource, RateLimiter } from "../engine.js";
+import type { Actor, Logger, RandomSource, RateLimiter, RequestFacts } from "../engine.js";
 import { toSegnoError } from "../storage/index.js";
 import { type ClientIp, createClientIpResolver } from "./client-ip.js";
 import type { CertificateResolver } from "./client-certificate.js";
 import { cookieNames, createRouteCookies } from "./cookies.js";
 import { corsHeaders, preflightHeaders } from "./cors.js";
 import { errorParts } from "./error-response.js";
-import type { IncomingWithBody } from "./incoming.js";
+import type { Incoming, IncomingWithBody } from "./incoming.js";
 import { checkOrigin } from "./origin.js";
 import { pathOf } from "./path.js";
 import { rateRuleOf } from "./rate-rules.js";
@@ -40,6 +41,15 @@ export interface HandlerParts {
     input: AuthenticateInput & { readonly withAccount?: boolean },
   ) => AuthState | Promise<AuthState>;
   readonly certificateOf: CertificateResolver;
+  /** What events say of where a request that may change something comes from. */
+  /** Tells that a step of a ceremony was refused, unless its verb did. */
+  readonly tellRefused: (run: RefusedCeremony, error: unknown) => Promise<void>;
+  readonly factsOf: (request: Incoming, cookies: RouteContext["cookies"]) => RequestFacts;
+}
+/** A ceremony that was refused, for its event. */
+export interface RefusedCeremony {
+  readonly method: SignInMethod;
+  readonly actor: Actor;
 }
 export type Handler = (request: Request, peer?: Peer) => Promise<Response>;
 /** The way of a request without web objects. A `Request` may go it too. */
@@ -128,6 +138,13 @@ async function answer(parts: ExchangeParts, arrival: Arrival): Promise<Answer> {
   } catch (caught) {
     const error = toSegnoError(caught);
     logFailure(parts, error, { requestId, operation: route?.operationId });
+    if (route?.ceremony !== undefined && request.method === route.method) {
+      const who = { requestId, kind: "user" } as const;
+      const actor = { ...who, ...parts.factsOf(request, cookies), ...personOf(parts, arrival) };
+      await parts
+        .tellRefused({ method: route.ceremony, actor }, caught)
+        .catch(() => parts.log.warn("A refused sign-in could not be told."));
+    }
     const failure = errorParts(error, route?.errors ?? "problem", { requestId, fields: problemFields(error) });
     const reply: Reply = { status: failure.status, text: failure.body, headers: failure.headers };
     // a failed request signs nobody in: only what it takes away goes out
@@ -164,7 +181,11 @@ async function contextOf(parts: ExchangeParts, arrival: Arrival, target: Target)
     clientIp: client.bucket,
     auth,
     caller: () => requireSession(auth),
-    actor: { ...actorOf(requestId, caller), ...personOf(parts, arrival) },
+    actor: {
+      ...actorOf(requestId, caller),
+      ...(isUnsafe ? parts.factsOf(request, target.cookies) : {}),
+      ...personOf(parts, arrival),
+    },
     certificate: () => parts.certificateOf(request.headers, arrival.peer),
     cookies: target.cookies,
   };
@@ -197,8 +218,9 @@ function callerOf(auth: AuthState): Authentication | undefined {
 }
 
 function actorOf(requestId: string, caller: Authentication | undefined): Actor {
-  if (caller === undefined) return { requestId };
-  return { requestId, subject: caller.subject, sessionId: caller.sessionId, clientId: caller.clientId };
+  const who = { requestId, kind: "user" } as const;
+  if (caller === undefined) return who;
+  return { ...who, subject: caller.subject, sessionId: caller.sessionId, clientId: caller.clientId };
 }
 
 const maxUserAgentLength = 256;

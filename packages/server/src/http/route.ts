@@ -1,4 +1,4 @@
-import type { Authentication, AuthState, PeerCertificate } from "@segno/core";
+import type { Authentication, AuthState, PeerCertificate, SignInMethod } from "@segno/core";
 import type { GenericSchema } from "valibot";
 import type { Actor } from "../engine.js";
 import type { Incoming } from "./incoming.js";
@@ -85,6 +85,8 @@ export interface Route<Body = unknown> {
    * fail closed without it.
    */
   readonly rate?: "read" | "write" | "attempt" | "token" | "none";
+  /** A step of a sign-in or step-up by this method: whatever refuses it is a `login.failure`. */
+  readonly ceremony?: SignInMethod;
   readonly handle: (context: RouteContext<Body>) => Promise<Reply>;
 }
 

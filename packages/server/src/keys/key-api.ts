@@ -71,7 +71,7 @@ const reservedClaims = ["iss", "iat", "exp", "jti"];
 const longestDocumentSeconds = 315_360_000;
 
 export function createKeyApi(run: () => Promise<KeyApiParts>): KeyApi {
-  const actorOf = (engine: Engine): Actor => ({ requestId: engine.newId() });
+  const actorOf = (engine: Engine): Actor => ({ requestId: engine.newId(), kind: "operator" });
   return {
     async status() {
       const { engine, keyrings } = await run();

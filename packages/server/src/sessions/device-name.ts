@@ -1,3 +1,5 @@
+import type { DeviceClass } from "@segno/core";
+
 /** Longest name a user may give a device. */
 export const maxDeviceNameLength = 80;
 
@@ -32,4 +34,12 @@ export function deviceNameOf(userAgent: string | null): string {
   const system = systems.find(([pattern]) => pattern.test(text))?.[1];
   if (browser !== undefined && system !== undefined) return `${browser} on ${system}`;
   return browser ?? system ?? "Unknown device";
+}
+
+/** What kind of device a user agent says it is, as coarse as it can be. `other` for apps, tools and none at all. */
+export function deviceClassOf(userAgent: string | null): DeviceClass {
+  const text = userAgent?.slice(0, 512) ?? "";
+  if (/\biPad\b|\bTablet\b/.test(text) || (/\bAndroid\b/.test(text) && !/\bMobile\b/.test(text))) return "tablet";
+  if (/\biPhone\b|\bMobile\b/.test(text)) return "phone";
+  return /\bWindows\b|\bMacintosh\b|\bCrOS\b|\bLinux\b/.test(text) ? "desktop" : "other";
 }

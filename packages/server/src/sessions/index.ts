@@ -1,6 +1,6 @@
 export { authenticateSession, settleSessions } from "./authenticate-session.js";
 export { createSession, type NewSession, type OpenedSession } from "./create-session.js";
-export { deviceNameOf } from "./device-name.js";
+export { deviceClassOf, deviceNameOf } from "./device-name.js";
 export { presentSession, type SessionView } from "./present-session.js";
 export { raiseSession } from "./raise-session.js";
 export {

@@ -19,6 +19,7 @@ export async function raiseSession(
     readonly amr: readonly string[];
     /** Default `passkey`. */
     readonly method?: SignInMethod;
+    readonly attemptId?: string;
   },
   actor: Actor,
 ): Promise<OpenedSession> {
@@ -45,7 +46,12 @@ export async function raiseSession(
     trx,
     "stepup.success",
     { ...actor, subject: session.user_id, sessionId: session.id, clientId: session.client_id },
-    { method: input.method ?? "passkey", acr: input.acr, amr: input.amr },
+    {
+      method: input.method ?? "passkey",
+      acr: input.acr,
+      amr: input.amr,
+      ...(input.attemptId === undefined ? {} : { attemptId: input.attemptId }),
+    },
   );
   return { token, session };
 }

@@ -114,6 +114,8 @@ export interface Schema {
     created_at: number;
     expires_at: number;
     consumed_at: number | null;
+    /** When it was told that nobody finished it. */
+    abandoned_at: number | null;
   };
   readonly segno_passkeys: {
     id: string;

@@ -57,7 +57,14 @@ export async function exchangeToken(engine: Engine, input: ExchangeInput, actor:
   const confirmation = await confirmationOf(input, subject);
   const minted = await engine.store.transaction(async (trx) => {
     const token = await mintDelegatedToken(engine, trx, { service, subject, audience, scope, confirmation });
-    const who = { ...actor, subject: subject.sub, sessionId: subject.sid, clientId: service.id };
+    const who = {
+      ...actor,
+      kind: "service" as const,
+      by: service.id,
+      subject: subject.sub,
+      sessionId: subject.sid,
+      clientId: service.id,
+    };
     await engine.events.appendAll(trx, who, [issuedEvent({ minted: token }), exchangedEvent(token, subject, scope)]);
     return token;
   });

@@ -38,7 +38,9 @@ export async function grantClientCredentials(
     // revoked meanwhile: asked after the token took its place in the status lists, so that a token either is refused
     // here or names the place that the revocation gave up
     if (!(await isServiceLive(engine, service.id, trx))) throw new SegnoError("invalid_client");
-    await engine.events.appendAll(trx, { ...actor, clientId: service.id }, [issuedEvent({ minted: token })]);
+    await engine.events.appendAll(trx, { ...actor, kind: "service", clientId: service.id }, [
+      issuedEvent({ minted: token }),
+    ]);
     return token;
   });
   engine.events.nudge();

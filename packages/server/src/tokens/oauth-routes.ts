@@ -211,8 +211,9 @@ function revoke(engine: Engine): Route {
     answers: { 200: { description: "The token is not accepted by this engine any more." } },
     handle: async (context) => {
       const { body, actor } = context;
-      const { id: clientId } = await authenticateClient(engine, presentedBy(context));
-      await revokeToken(engine, { token: body.token, clientId }, { ...actor, clientId });
+      const { id: clientId, kind } = await authenticateClient(engine, presentedBy(context));
+      const who = kind === "public" ? actor : ({ ...actor, kind: "service", by: clientId } as const);
+      await revokeToken(engine, { token: body.token, clientId }, { ...who, clientId });
       return { status: 200, json: {} };
     },
   });

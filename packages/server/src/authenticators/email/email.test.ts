@@ -58,6 +58,7 @@ describe("email sign-in", () => {
     expect((await browser.call("/v1/user")).status).toBe(200);
     const types = (await site.events()).map(({ type }) => type);
     expect(types).toEqual([
+      "attempt.started",
       "email.challenge_sent",
       "user.created",
       "email.verified",

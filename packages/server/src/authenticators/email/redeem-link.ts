@@ -31,7 +31,6 @@ export type RedeemedLink =
  * @throws SegnoError `attempt_*`, `sign_up_closed`, `account_unavailable`, `insufficient_user_authentication`, `session_expired`
  */
 export async function redeemLink(engine: Engine, context: RouteContext<unknown>, token: string): Promise<RedeemedLink> {
-  const run = { method: "email_link", actor: context.actor } as const;
   const browserHash = browserHashOf(context);
   if (!isLinkToken(token)) throw new SegnoError("attempt_unknown");
   const found = await readAttemptByLink(engine.store.db, hashSecret(token));
@@ -40,6 +39,7 @@ export async function redeemLink(engine: Engine, context: RouteContext<unknown>,
     if (found.expires_at <= engine.clock.nowMs()) throw new SegnoError("attempt_expired");
     return { outcome: "other_browser", code: codeOf(token) };
   }
+  const run = { method: "email_link", actor: context.actor, ...(found && { attemptId: found.id }) } as const;
   const isStepUp = found !== undefined && isOwnSession(context, found);
   if (isStepUp) refuseLowering(engine, context);
   const done = await runSignIn<CompletedSignIn & { returnTo: string }>(engine, run, async (trx) => {
@@ -75,5 +75,13 @@ async function signInByMailbox(
   const { attempt, amr, method, mode } = input;
   const proof = { email: attempt.identifier ?? "", method, displayName: attemptData(attempt, "displayName") };
   const { user, isNewUser } = await proveEmail(engine, trx, proof, context.actor);
-  return completeSignIn(engine, context, trx, { user, isNewUser, acr: "aal1", amr, method, mode });
+  return completeSignIn(engine, context, trx, {
+    user,
+    isNewUser,
+    acr: "aal1",
+    amr,
+    method,
+    mode,
+    attemptId: attempt.id,
+  });
 }

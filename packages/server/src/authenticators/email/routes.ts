@@ -44,6 +44,7 @@ function start(engine: Engine): Route {
     method: "POST",
     path: "/v1/email/start",
     operationId: "startEmailSignIn",
+    ceremony: "email_code",
     summary:
       "Mails a link and a code. The answer is the same for every address. In a session, the link may raise that session.",
     tag: "email",
@@ -65,6 +66,7 @@ function verify(engine: Engine): Route {
     method: "POST",
     path: "/v1/email/verify",
     operationId: "verifyEmailCode",
+    ceremony: "email_code",
     summary:
       "Signs in with a mailed code, in the browser that asked for it. In a session, may raise that session instead.",
     tag: "email",
@@ -114,6 +116,7 @@ function takeLink(engine: Engine): Route {
     method: "POST",
     path: "/v1/email/link",
     operationId: "redeemEmailLink",
+    ceremony: "email_link",
     summary: "Signs in, or raises the session, in the browser that asked; shows the code in any other.",
     tag: "email",
     access: "public",

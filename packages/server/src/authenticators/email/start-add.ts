@@ -28,16 +28,21 @@ export async function startEmailAdd(
   const code = codeOf(secret);
   const id = engine.newId();
   await engine.store.transaction(async (trx) => {
-    await startAttempt(engine, trx, {
-      id,
-      kind: "email_add",
-      browser,
-      userId: caller.subject,
-      sessionId: caller.sessionId,
-      identifier: email,
-      codeMac: macOfCode(engine, id, code),
-      linkHash: hashSecret(secret),
-    });
+    await startAttempt(
+      engine,
+      trx,
+      {
+        id,
+        kind: "email_add",
+        browser,
+        userId: caller.subject,
+        sessionId: caller.sessionId,
+        identifier: email,
+        codeMac: macOfCode(engine, id, code),
+        linkHash: hashSecret(secret),
+      },
+      context.actor,
+    );
     await engine.mail.enqueue(trx, addAddressMail(engine, { to: email, locale, code }));
     const who = withEmail(context.actor, email);
     await engine.events.append(trx, "email.challenge_sent", who, { purpose: "add", attemptId: id });

@@ -43,17 +43,22 @@ export async function startEmailSignIn(
   const code = codeOf(linkToken);
   const id = engine.newId();
   await engine.store.transaction(async (trx) => {
-    await startAttempt(engine, trx, {
-      id,
-      kind: "email_sign_in",
-      browser,
-      userId: caller?.subject,
-      sessionId: caller?.sessionId,
-      identifier: email,
-      codeMac: macOfCode(engine, id, code),
-      linkHash: hashSecret(linkToken),
-      data: { returnTo, displayName: input.displayName ?? null },
-    });
+    await startAttempt(
+      engine,
+      trx,
+      {
+        id,
+        kind: "email_sign_in",
+        browser,
+        userId: caller?.subject,
+        sessionId: caller?.sessionId,
+        identifier: email,
+        codeMac: macOfCode(engine, id, code),
+        linkHash: hashSecret(linkToken),
+        data: { returnTo, displayName: input.displayName ?? null },
+      },
+      context.actor,
+    );
     const to = { to: email, locale };
     const otherwise = engine.config.signIn.signUp ? undefined : noAccountMail(engine, to);
     await engine.mail.enqueue(trx, signInMail(engine, { ...to, linkToken, code }), otherwise);

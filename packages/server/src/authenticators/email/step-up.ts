@@ -1,6 +1,5 @@
 import { acrSatisfies, type SignInMethod, SegnoError } from "@segno/core";
 import {
-  announceFailure,
   type AttemptRow,
   browserHashOf,
   type CompletedSignIn,
@@ -9,6 +8,7 @@ import {
   deliverStepUp,
   type Refusal,
   runSignIn,
+  tellRefused,
   type SignedIn,
   type SignInMode,
 } from "../../attempts/index.js";
@@ -31,14 +31,12 @@ export async function stepUpByEmailCode(
   input: VerifyEmailCode,
 ): Promise<SignedIn> {
   refuseLowering(engine, context);
-  const run = { method: "email_code", actor: context.actor } as const;
+  const run = { method: "email_code", actor: context.actor, attemptId: input.attemptId } as const;
   const key = { id: input.attemptId, kind: "email_sign_in", browserHash: browserHashOf(context) } as const;
-  try {
-    await checkCode(engine, context, { key, code: input.code });
-  } catch (error) {
-    await announceFailure(engine, run, error);
+  await checkCode(engine, context, { key, code: input.code }).catch(async (error: unknown) => {
+    await tellRefused(engine, run, error);
     throw error;
-  }
+  });
   const done = await runSignIn<CompletedSignIn>(engine, run, async (trx) => {
     const attempt = await consumeAttempt(engine, trx, key);
     return raiseByMailbox(engine, context, trx, { attempt, amr: ["otp"], method: run.method, mode: input.mode });
@@ -74,5 +72,5 @@ export async function raiseByMailbox(
   const { attempt, amr, method, mode } = input;
   const owner = await findUserByEmail(engine, trx, attempt.identifier ?? "");
   if (owner?.id !== context.caller().subject) return { refused: "attempt_unknown" };
-  return completeStepUp(engine, context, trx, { user: owner, acr, amr, method, mode });
+  return completeStepUp(engine, context, trx, { user: owner, acr, amr, method, mode, attemptId: attempt.id });
 }

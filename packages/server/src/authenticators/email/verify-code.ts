@@ -1,5 +1,4 @@
 import {
-  announceFailure,
   attemptData,
   browserHashOf,
   type CompletedSignIn,
@@ -8,6 +7,7 @@ import {
   deliverSession,
   type Refusal,
   runSignIn,
+  tellRefused,
   type SignedIn,
   type SignInMode,
   tokenBinding,
@@ -33,14 +33,12 @@ export async function verifyEmailCode(
   context: RouteContext<unknown>,
   input: VerifyEmailCode,
 ): Promise<SignedIn> {
-  const run = { method: "email_code", actor: context.actor } as const;
+  const run = { method: "email_code", actor: context.actor, attemptId: input.attemptId } as const;
   const key = { id: input.attemptId, kind: "email_sign_in", browserHash: browserHashOf(context) } as const;
-  try {
-    await checkCode(engine, context, { key, code: input.code });
-  } catch (error) {
-    await announceFailure(engine, run, error);
+  await checkCode(engine, context, { key, code: input.code }).catch(async (error: unknown) => {
+    await tellRefused(engine, run, error);
     throw error;
-  }
+  });
   const jkt = await tokenBinding(engine, context, input.mode);
   const completed = await runSignIn<CompletedSignIn>(engine, run, async (trx): Promise<CompletedSignIn | Refusal> => {
     const attempt = await consumeAttempt(engine, trx, key);
@@ -54,6 +52,7 @@ export async function verifyEmailCode(
       acr: "aal1",
       amr: ["otp"],
       method: run.method,
+      attemptId: attempt.id,
       mode,
       jkt,
     });

@@ -46,7 +46,8 @@ export async function startAdd(
     if (exclude.length >= mostPasskeys)
       throw new SegnoError("conflict", "The account has as many passkeys as it may have.");
     const { subject: userId, sessionId } = caller;
-    const attempt = await startAttempt(engine, trx, { kind: "passkey_add", browser, challenge, userId, sessionId });
+    const wanted = { kind: "passkey_add", browser, challenge, userId, sessionId } as const;
+    const attempt = await startAttempt(engine, trx, wanted, context.actor);
     const view = await presentUser(engine, trx, row);
     const name = view.email ?? view.displayName ?? party.rpName;
     const user = { id: row.user_handle, name, displayName: view.displayName ?? name };

@@ -81,7 +81,13 @@ describe("passkey sign-up and sign-in", () => {
       user: { displayName: "Ada", email: "ada@example.com", emailVerified: false },
       session: { acr: "phr", amr: ["swk", "user", "mfa"] },
     });
-    expect(await types(site)).toEqual(["user.created", "passkey.added", "session.created", "login.success"]);
+    expect(await types(site)).toEqual([
+      "attempt.started",
+      "user.created",
+      "passkey.added",
+      "session.created",
+      "login.success",
+    ]);
     site.clock.advance({ seconds: 5 });
     const again = await signIn(browser);
     expect(again.body).toMatchObject({ isNewUser: false, user: { id: created.body.user.id } });
@@ -121,9 +127,10 @@ describe("passkey sign-up and sign-in", () => {
     expect((await browser.call("/v1/passkeys/sign-in/verify", input)).body).toMatchObject({ code: "passkey_unknown" });
     expect((await browser.call("/v1/passkeys/sign-in/verify", input)).body).toMatchObject({ code: "attempt_expired" });
     const failures = (await site.events()).filter(({ type }) => type === "login.failure");
+    const { attemptId } = options;
     expect(failures.map(({ data }) => data)).toEqual([
-      { method: "passkey", reason: "passkey_unknown" },
-      { method: "passkey", reason: "attempt_consumed" },
+      { method: "passkey", reason: "passkey_unknown", attemptId },
+      { method: "passkey", reason: "attempt_consumed", attemptId },
     ]);
   });
   it("T-102: a failed response spends the challenge before anything in it is believed", async () => {

@@ -25,12 +25,18 @@ import { newChallenge, relyingParty } from "./passkey-config.js";
 export async function startSignIn(
   engine: Engine,
   context: RouteContext<unknown>,
+  input: { readonly isAutofill?: boolean | undefined } = {},
 ): Promise<{ attemptId: string; publicKey: RequestOptions }> {
   const party = relyingParty(engine);
   const challenge = newChallenge(engine);
   const browser = context.cookies.browser();
   const attempt = await engine.store.transaction((trx) =>
-    startAttempt(engine, trx, { kind: "passkey_sign_in", browser, challenge }),
+    startAttempt(
+      engine,
+      trx,
+      { kind: "passkey_sign_in", browser, challenge, isAutofill: input.isAutofill },
+      context.actor,
+    ),
   );
   return { attemptId: attempt.id, publicKey: requestOptions(party, { challenge, allow: [] }) };
 }
@@ -50,7 +56,7 @@ export async function finishSignIn(
 ): Promise<SignedIn> {
   relyingParty(engine);
   await loadVerifier();
-  const run = { method: "passkey", actor: context.actor } as const;
+  const run = { method: "passkey", actor: context.actor, attemptId: input.attemptId } as const;
   const key = { id: input.attemptId, kind: "passkey_sign_in", browserHash: browserHashOf(context) } as const;
   const jkt = await tokenBinding(engine, context, input.mode);
   const completed = await runSignIn<CompletedSignIn>(engine, run, async (trx): Promise<CompletedSignIn | Refusal> => {
@@ -61,7 +67,7 @@ export async function finishSignIn(
     if (user === undefined) throw new SegnoError("passkey_unknown");
     const { acr, amr } = checked.verified;
     const { mode } = input;
-    return completeSignIn(engine, context, trx, { user, isNewUser: false, acr, amr, method: run.method, mode, jkt });
+    return completeSignIn(engine, context, trx, { user, isNewUser: false, acr, amr, ...run, mode, jkt });
   });
   deliverSession(engine, context, completed, input.mode);
   return completed.signedIn;

@@ -44,12 +44,12 @@ export async function startSignUp(
   const userHandle = newUserHandle(engine);
   const browser = context.cookies.browser();
   const attempt = await engine.store.transaction((trx) =>
-    startAttempt(engine, trx, {
-      kind: "passkey_sign_up",
-      browser,
-      challenge,
-      data: { userHandle, displayName, email },
-    }),
+    startAttempt(
+      engine,
+      trx,
+      { kind: "passkey_sign_up", browser, challenge, data: { userHandle, displayName, email } },
+      context.actor,
+    ),
   );
   const name = email ?? displayName ?? party.rpName;
   const user = { id: userHandle, name, displayName: displayName ?? name };
@@ -71,7 +71,7 @@ export async function finishSignUp(
 ): Promise<SignedIn> {
   relyingParty(engine);
   await loadVerifier();
-  const run = { method: "passkey", actor: context.actor } as const;
+  const run = { method: "passkey", actor: context.actor, attemptId: input.attemptId } as const;
   const key = { id: input.attemptId, kind: "passkey_sign_up", browserHash: browserHashOf(context) } as const;
   const jkt = await tokenBinding(engine, context, input.mode);
   const completed = await runSignIn<CompletedSignIn>(engine, run, async (trx): Promise<CompletedSignIn | Refusal> => {
@@ -90,6 +90,7 @@ export async function finishSignUp(
       isNewUser: true,
       ...assuranceOf(credential.isBackupEligible),
       method: run.method,
+      attemptId: run.attemptId,
       mode: input.mode,
       jkt,
     });

@@ -38,7 +38,8 @@ export async function startStepUp(
     const own = await selectPasskeys(trx, caller.subject);
     if (own.length === 0) throw new SegnoError("passkey_unknown");
     const { subject: userId, sessionId } = caller;
-    const opened = await startAttempt(engine, trx, { kind: "passkey_step_up", browser, challenge, userId, sessionId });
+    const wanted = { kind: "passkey_step_up", browser, challenge, userId, sessionId } as const;
+    const opened = await startAttempt(engine, trx, wanted, context.actor);
     return { attempt: opened, passkeys: own };
   });
   return { attemptId: attempt.id, publicKey: requestOptions(party, { challenge, allow: passkeys }) };
@@ -56,7 +57,7 @@ export async function finishStepUp(
   relyingParty(engine);
   await loadVerifier();
   const caller = context.caller();
-  const run = { method: "passkey", actor: context.actor } as const;
+  const run = { method: "passkey", actor: context.actor, attemptId: input.attemptId } as const;
   const key = { id: input.attemptId, kind: "passkey_step_up", browserHash: browserHashOf(context) } as const;
   const done = await runSignIn<CompletedSignIn>(engine, run, async (trx): Promise<CompletedSignIn | Refusal> => {
     const attempt = await consumeAttempt(engine, trx, key);
@@ -66,7 +67,7 @@ export async function finishStepUp(
     if (isRefusal(checked)) return checked;
     const user = await readUser(engine, trx, caller.subject);
     const { acr, amr } = checked.verified;
-    return completeStepUp(engine, context, trx, { user, acr, amr, method: run.method, mode: input.mode });
+    return completeStepUp(engine, context, trx, { user, acr, amr, ...run, mode: input.mode });
   });
   deliverStepUp(engine, context, done, input.mode);
   return done.signedIn;

@@ -77,13 +77,15 @@ const tables = [
     id text primary key, kind text not null, browser_hash text not null,
     user_id text references segno_users (id) on delete cascade, session_id text references segno_sessions (id) on delete cascade,
     identifier text, challenge text, code_mac text, link_hash text, data text not null, tries {int} not null,
-    created_at {time} not null, expires_at {time} not null, consumed_at {time}
+    created_at {time} not null, expires_at {time} not null, consumed_at {time}, abandoned_at {time}
   ) {end}`,
   `create unique index segno_attempts_link on segno_attempts (link_hash) where link_hash is not null`,
   `create index segno_attempts_identifier on segno_attempts (identifier) where identifier is not null`,
   `create index segno_attempts_user on segno_attempts (user_id) where user_id is not null`,
   `create index segno_attempts_session on segno_attempts (session_id) where session_id is not null`,
   `create index segno_attempts_expiry on segno_attempts (expires_at)`,
+  // what the sweep has not told of yet
+  `create index segno_attempts_open on segno_attempts (expires_at) where consumed_at is null and abandoned_at is null`,
 
   `create table segno_passkeys (
     id text primary key, credential_id text not null unique, user_id text not null references segno_users (id) on delete cascade,

@@ -1,0 +1,56 @@
+import type { DeviceClass } from "@segno/core";
+import type { SegnoOptions } from "../config.js";
+import type { Logger, RequestFacts } from "../engine.js";
+import type { Incoming } from "./incoming.js";
+import type { RouteContext } from "./route.js";
+
+const plain = /^[A-Za-z0-9._-]{1,64}$/;
+const traceparent = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+type FactsOf = (request: Incoming, cookies: RouteContext["cookies"]) => RequestFacts;
+
+/**
+ * What events say of where a request comes from. Nothing else reads it. A resolver that throws, or answers what is no
+ * plain name, answers nothing: no request fails for its telemetry.
+ */
+export function createRequestFacts(
+  parts: {
+    readonly log: Logger;
+    readonly deviceIdOf: (cookies: RouteContext["cookies"]) => string | undefined;
+    readonly deviceClassOf: (userAgent: string | null) => DeviceClass;
+  },
+  { tenant, experiment }: { readonly [Name in "tenant" | "experiment"]: SegnoOptions[Name] | undefined },
+): FactsOf {
+  let isTold = false;
+  const tellOnce = (option: string) => {
+    if (!isTold) parts.log.warn(`The option ${option} threw or gave no plain name of at most 64 characters.`);
+    isTold = true;
+  };
+  const ask = <Answer>(option: string, resolver: (() => Answer) | undefined): Answer | undefined => {
+    try {
+      return resolver?.() ?? undefined;
+    } catch {
+      tellOnce(option);
+      return undefined;
+    }
+  };
+  const named = <Name extends string>(name: Name, value: unknown): { readonly [Key in Name]?: string } => {
+    if (value === undefined || value === null) return {};
+    if (typeof value === "string" && plain.test(value)) return { [name]: value } as { [Key in Name]: string };
+    tellOnce(name);
+    return {};
+  };
+  return (request, cookies) => {
+    const deviceId = parts.deviceIdOf(cookies);
+    const traceId = traceparent.exec(request.headers.get("traceparent") ?? "")?.[1];
+    const trial = ask("experiment", experiment && (() => experiment(request)));
+    return {
+      deviceClass: parts.deviceClassOf(request.headers.get("user-agent")),
+      ...(deviceId === undefined ? {} : { deviceId }),
+      ...(traceId === undefined ? {} : { traceId }),
+      ...named("tenantId", ask("tenant", tenant && (() => tenant(request)))),
+      ...named("experiment", trial?.experiment),
+      ...named("variant", trial?.variant),
+    };
+  };
+}
