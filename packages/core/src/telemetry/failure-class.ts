@@ -100,6 +100,7 @@ const classes: Readonly<Record<SegnoErrorCode, FailureClass>> = {
   key_set_unavailable: "server",
   status_list_unavailable: "server",
   store_unavailable: "server",
+  audit_unavailable: "server",
   internal: "server",
   network: "network",
   timeout: "timeout",

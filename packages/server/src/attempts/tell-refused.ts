@@ -43,6 +43,8 @@ export async function tellRefused(engine: Engine, run: SignInRun, caught: unknow
     told.add(caught);
   }
   const { code, info } = toSegnoError(caught);
+  // another site's page began no ceremony here, and makes nobody's browser write
+  if (code === "origin_not_allowed") return;
   if (!bounded.has(code) && !takeTurn(engine, run.method, code)) return;
   try {
     await engine.store.transaction((trx) => engine.events.append(trx, "login.failure", run.actor, factsOf(run, code)));
