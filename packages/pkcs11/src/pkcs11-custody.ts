@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { RemoteCustody, RemoteKey } from "@segno/server/custody";
+import type { KeyAlgorithm, RemoteCustody, RemoteKey } from "@segno/server/custody";
 import { pkcs11Fault } from "./fault.js";
 import { destroyKey, findPrivateKey, makeKey, requireMechanisms, signWith } from "./key-objects.js";
 import { openToken } from "./token.js";
@@ -12,6 +12,8 @@ export interface Pkcs11CustodyOptions {
   readonly token: string;
   /** The PIN of its user, or where to get it whenever it is needed. */
   readonly pin: string | (() => string | Promise<string>);
+  /** What the module makes keys for. Default `["ES256", "EdDSA"]`: say `["ES256"]` where it has no Ed25519. */
+  readonly algorithms?: readonly KeyAlgorithm[];
   /** How many signatures are made at once; more wait their turn. Default 4. */
   readonly maxSessions?: number;
 }
@@ -33,7 +35,7 @@ export interface Pkcs11CustodyOptions {
  * });
  */
 export function pkcs11Custody(options: Pkcs11CustodyOptions): RemoteCustody {
-  const { module, token: label, pin, maxSessions = 4 } = options;
+  const { module, token: label, pin, algorithms = ["ES256", "EdDSA"], maxSessions = 4 } = options;
   if (module === "" || label === "") throw new TypeError("PKCS #11: `module` and `token` must not be empty.");
   if (!Number.isInteger(maxSessions) || maxSessions < 1 || maxSessions > 256) {
     throw new TypeError("PKCS #11: `maxSessions` is a whole number from 1 to 256.");
@@ -42,6 +44,7 @@ export function pkcs11Custody(options: Pkcs11CustodyOptions): RemoteCustody {
   return {
     mode: "remote",
     name: "pkcs11",
+    algorithms,
     generate: (input, signal) => token.use("make a key", signal, (session) => makeKey(session, input)),
     async sign(input, key, signal) {
       const name = nameOf(key);

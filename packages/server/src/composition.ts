@@ -24,7 +24,10 @@ import {
   type Route,
 } from "./http/index.js";
 import {
+  createAuditSigner,
+  createDataSealer,
   createKeyrings,
+  createLocalCustody,
   createVerifiers,
   type Keyring,
   type Keyrings,
@@ -90,11 +93,25 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
   // keys keep to the store and the time as they are: what they do never runs again
   const ofKeys = { ...base, clock: resolved.clock, random: resolved.random, store: opened, events };
   const guarded = openCustody(ofKeys, resolved.custody, hooks);
-  const keyrings = createKeyrings({ ...ofKeys, guarded, verifiers: createVerifiers(ofKeys), prepared });
+  const local = createLocalCustody(secrets);
+  const keyrings = createKeyrings({ ...ofKeys, guarded, verifiers: createVerifiers(ofKeys), prepared, local });
   const keyring = keyrings.accessToken;
   const { buckets, firstUse } = hotStateOf(resolved, store);
   const limiter = createRateLimiter({ buckets, clock, isOn: config.rateLimit });
-  const engine: Engine = { ...base, fetch: resolved.fetch, events, mail, signer: keyring, limiter, firstUse };
+  const ofRecord = {
+    auditSigner: createAuditSigner(keyrings, store.db),
+    dataSealer: createDataSealer(keyrings, resolved.random),
+  };
+  const engine: Engine = {
+    ...base,
+    ...ofRecord,
+    fetch: resolved.fetch,
+    events,
+    mail,
+    signer: keyring,
+    limiter,
+    firstUse,
+  };
   await keyrings.ready();
 
   const certificateOf = createCertificateResolver(config);

@@ -190,12 +190,16 @@ export interface ClientCertificateOptions {
   /** The header in which the proxy says `SUCCESS` when it verified the chain. Without it `tls_client_auth` refuses. */
   readonly verifiedHeader?: string;
 }
-/** The keys that sign access tokens. */
+/** The keys that sign, and those that seal data. */
 export interface KeyOptions {
-  /** Default `ES256`. `EdDSA` needs verifiers that list it. */
+  /** Of tokens and documents. Default `ES256`. `EdDSA` needs verifiers that list it. The record is signed with Ed25519 where the custody can. */
   readonly algorithm?: "ES256" | "EdDSA";
-  /** How long a key signs. Default 30 days. */
+  /** How long a key signs tokens or documents. Default 30 days. */
   readonly signingSeconds?: number;
+  /** How long a key signs the record. Who checks the record offline needs each key's public half. Default 365 days. */
+  readonly auditSigningSeconds?: number;
+  /** How long a key seals data. It opens what it sealed after that. Default 90 days. */
+  readonly dataSealingSeconds?: number;
   /** How long a key is published before it signs. At least 900, so that caches of verifiers know it by then. Default 24 hours. */
   readonly publishSeconds?: number;
   /**

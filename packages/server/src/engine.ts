@@ -1,6 +1,8 @@
 import type { Clock } from "@segno/core";
 import type { ResolvedConfig } from "./config.js";
 import type {
+  AuditSigner,
+  DataSealer,
   EventLog,
   FirstUse,
   Logger,
@@ -16,8 +18,12 @@ export type { Peer } from "@segno/core";
 export type {
   AccountRow,
   Actor,
+  AuditPublicKey,
+  AuditSignature,
+  AuditSigner,
   BucketAnswer,
   BucketTake,
+  DataSealer,
   Db,
   EventLog,
   FirstUse,
@@ -57,6 +63,10 @@ export interface Engine {
   readonly secrets: Secrets;
   readonly events: EventLog;
   readonly signer: TokenSigner;
+  /** Signs the record's checkpoints. */
+  readonly auditSigner: AuditSigner;
+  /** Seals what lies in the database. */
+  readonly dataSealer: DataSealer;
   readonly limiter: RateLimiter;
   /** Spends what may be used once and is not a row of its own: proofs. Call it outside a transaction. */
   readonly firstUse: FirstUse;

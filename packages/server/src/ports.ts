@@ -1,4 +1,13 @@
-import type { DeviceClass, EventActor, JwkSet, KeySet, Personal, SegnoEventData, SegnoEventType } from "@segno/core";
+import type {
+  DeviceClass,
+  EventActor,
+  JwkSet,
+  KeySet,
+  Personal,
+  PublicJwk,
+  SegnoEventData,
+  SegnoEventType,
+} from "@segno/core";
 import type { Kysely } from "kysely";
 import type { Schema } from "./storage/schema.js";
 
@@ -169,6 +178,53 @@ export interface TokenSigner {
   readonly keySet: KeySet;
   /** Notes who fetched the key set, for the rotation that waits for them. Never waits, never fails. */
   noteFetch(fetched: KeySetFetched): void;
+}
+
+/** A signature over bytes as they are. */
+export interface AuditSignature {
+  readonly kid: string;
+  /** `EdDSA` is Ed25519 (RFC 8032) over the bytes, `ES256` is ECDSA over their SHA-256. */
+  readonly alg: "ES256" | "EdDSA";
+  /** 64 bytes: for `ES256` r and s of 32 bytes each, not DER. */
+  readonly signature: Uint8Array;
+}
+/** A key of the record, as long as there is a record: old checkpoints are checked with old keys. */
+export interface AuditPublicKey {
+  readonly kid: string;
+  readonly alg: "ES256" | "EdDSA";
+  readonly publicJwk: PublicJwk;
+  /** What a `compromised` key signed proves nothing any more. */
+  readonly state: "published" | "signing" | "verify_only" | "retired" | "destroyed" | "compromised";
+  /** Milliseconds since the epoch; null for the spare. */
+  readonly signingAtMs: number | null;
+  /** Null while it signs. A node that had not seen the rotation may have signed for a minute more. */
+  readonly signedUntilMs: number | null;
+}
+/** Signs checkpoints of the record, by keys that sign nothing else: Ed25519 where the custody can, else ES256. */
+export interface AuditSigner {
+  /**
+   * Signs bytes as they are. Call it outside a transaction: it may wait for a custody. Not checked: what the bytes say.
+   * @throws SegnoError `key_unavailable`; there is no fallback key
+   */
+  signAudit(bytes: Uint8Array): Promise<AuditSignature>;
+  /** Every key that ever signed, oldest first, and the spare. Read from the store. */
+  auditPublicKeys(): Promise<readonly AuditPublicKey[]>;
+}
+/**
+ * Seals what is small and lies in the database, above all the keys of single subjects, under data keys that the custody
+ * wraps. A sealed text names its key, and opens with the same `context` only: give the table and the row.
+ *
+ * Inside a transaction pass it as `trx`, and call `ready` once before the first one. Every verb
+ * @throws SegnoError `key_unavailable`, also for good: where the custody only signs (`detail.reason` is `cannot_wrap`), and
+ * for a text that was changed or belongs to another context
+ */
+export interface DataSealer {
+  /** Makes the first keys where there are none, which cannot be done inside a transaction. */
+  ready(): Promise<void>;
+  sealData(plain: Uint8Array, context: string, trx?: Db): Promise<string>;
+  openData(sealed: string, context: string, trx?: Db): Promise<Uint8Array>;
+  /** The same sealed under the newest data key; undefined when it is already. Data keys rotate every 90 days. */
+  resealData(sealed: string, context: string, trx?: Db): Promise<string | undefined>;
 }
 
 /** A fetch of the key set. */

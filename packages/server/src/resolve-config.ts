@@ -329,6 +329,8 @@ function readDurations(
     keys: {
       algorithm: "ES256",
       signingSeconds: 30 * day,
+      auditSigningSeconds: 365 * day,
+      dataSealingSeconds: 90 * day,
       publishSeconds: day,
       leaseSeconds: 60 * minute,
       outageSeconds: 15 * minute,

@@ -3,7 +3,7 @@ import type { SigningAlgorithmRow } from "./algorithms.js";
 /**
  * What a key is for. A key made for one purpose is refused for every other one:
  * `access_token` signs tokens and status lists, `document` the documents of your own application, `audit` checkpoints
- * of the record, `data` seals what lies in the database.
+ * of the record, `data` seals what lies in the database. Keys for `data` need a custody that wraps.
  */
 export type KeyPurpose = "access_token" | "document" | "audit" | "data";
 
@@ -53,6 +53,8 @@ export interface RemoteKey {
 export interface RemoteCustody {
   readonly mode: "remote";
   readonly name: string;
+  /** What it makes keys for. Left out: every algorithm. Keys of the record are `ES256` where it does not list `EdDSA`. */
+  readonly algorithms?: readonly KeyAlgorithm[];
   /** Makes a key that cannot be exported. `publicJwk` holds `kty`, `crv`, `x` and, for a curve with two, `y`. */
   generate(
     input: { readonly purpose: KeyPurpose; readonly algorithm: KeyAlgorithm },

@@ -163,10 +163,11 @@ function throughGuard(custody: KeyCustody, watched: Watched): KeyCustody {
   const { name } = custody;
   const check = () => watched("check", (signal) => custody.check(signal));
   if (custody.mode === "remote") {
-    const { destroy } = custody;
+    const { algorithms, destroy } = custody;
     return {
       mode: "remote",
       name,
+      ...(algorithms === undefined ? {} : { algorithms }),
       check,
       generate: (input) => watched("generate", (signal) => custody.generate(input, signal)),
       sign: (input, key) => watched("sign", (signal) => custody.sign(input, key, signal)),

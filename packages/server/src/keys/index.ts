@@ -1,3 +1,4 @@
+export { createAuditSigner } from "./audit-signer.js";
 export type { CompromiseOptions, CompromiseReport } from "./compromise-key.js";
 export type {
   KeyAlgorithm,
@@ -8,6 +9,7 @@ export type {
   RemoteKey,
   WrappingCustody,
 } from "./custody.js";
+export { createDataSealer } from "./data-sealer.js";
 export {
   createKeyApi,
   type KeyApi,
@@ -19,6 +21,7 @@ export {
 export type { Keyring } from "./keyring.js";
 export type { KeyHealth, KeyringHealth } from "./keyring-health.js";
 export { createKeyrings, type Keyrings } from "./keyrings.js";
+export { createLocalCustody } from "./local-custody.js";
 export { openCustody } from "./open-custody.js";
 export { type Prepared, type Repeatable, withOutsideWork } from "./outside-first.js";
 export { jwksMaxAgeSeconds, jwksStaleSeconds, leastPublishSeconds } from "./overlap.js";

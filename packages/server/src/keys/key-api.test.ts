@@ -348,10 +348,10 @@ describe.each(testDatabases)("segno.api.keys: $name", ({ skipped, create }) => {
       ]);
     });
 
-    it("a key for data does not sign, and reserved claims and odd lives are refused", async () => {
+    it("an unknown purpose has no keys, and reserved claims and odd lives are refused", async () => {
       node = await open();
       const api = keyApi(node);
-      expect(await errorOf(node.keyrings.of("data"))).toMatchObject({ code: "invalid_input" });
+      expect(await errorOf(node.keyrings.of("coffee" as "data"))).toMatchObject({ code: "invalid_input" });
       for (const claim of ["iss", "iat", "exp", "jti"])
         expect(await errorOf(api.signDocument({ [claim]: 1 }, { expiresInSeconds: 60 }))).toMatchObject({
           code: "invalid_input",

@@ -43,12 +43,13 @@ export interface KeyApi {
   /**
    * Ends a key that somebody else may have: out of the key set at once, the spare signs, the sessions that may have got
    * a token by it since `sinceMs` end. Safe to call again when it was interrupted.
-   * @throws SegnoError `not_found`; `conflict` when the key had retired before
+   * @throws SegnoError `not_found`; `conflict` when the key had retired before, or seals data, which would be lost
    */
   compromise(kid: string, options: CompromiseOptions): Promise<CompromiseReport>;
   /**
    * Takes a key out of the key set before its turn comes by itself. A spare is replaced by a new one.
-   * @throws SegnoError `not_found`; `conflict` while it signs, or while a token may need it (`detail.secondsLeft`)
+   * @throws SegnoError `not_found`; `conflict` while it signs, while a token may need it (`detail.secondsLeft`), or when it
+   * sealed data
    */
   retire(kid: string): Promise<void>;
   /**
@@ -56,7 +57,10 @@ export interface KeyApi {
    * @throws SegnoError `invalid_input`, `key_unavailable`
    */
   signDocument(claims: Readonly<Record<string, unknown>>, options: SignDocumentOptions): Promise<SignedDocument>;
-  /** The public keys of a purpose, to publish them or to check signatures with. */
+  /**
+   * The public keys of a purpose, to publish them or to check signatures with.
+   * @throws SegnoError `invalid_input` for `data`: those keys have no public half
+   */
   publicKeys(purpose: KeyPurpose): Promise<JwkSet>;
 }
 
@@ -90,6 +94,8 @@ export function createKeyApi(run: () => Promise<KeyApiParts>): KeyApi {
       requireTime(options.sinceMs);
       const { engine, keyrings } = await run();
       const ring = await keyrings.holding(kid);
+      if (ring.parts.purpose === "data")
+        throw new SegnoError("conflict", "What this key sealed would be lost with it. Rotate, and seal anew.");
       try {
         return await compromiseKey(engine, ring.parts, { ...options, kid }, actorOf(engine));
       } finally {
@@ -116,6 +122,7 @@ export function createKeyApi(run: () => Promise<KeyApiParts>): KeyApi {
       return await ring.sign({ typ: documentType }, payload);
     },
     async publicKeys(purpose) {
+      if (purpose === "data") throw new SegnoError("invalid_input", "Keys for data have no public half.");
       const { keyrings } = await run();
       return await (await keyrings.of(purpose)).publicKeys();
     },

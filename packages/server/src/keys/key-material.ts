@@ -3,7 +3,9 @@ import { jwkThumbprint, type PublicJwk, SegnoError } from "@segno/core";
 import type { Engine } from "../engine.js";
 import type { Schema } from "../storage/schema.js";
 import { algorithmRow, publicJwkOf, type SigningAlgorithmRow } from "./algorithms.js";
-import type { KeyCustody, KeyPurpose, RemoteCustody, RemoteKey } from "./custody.js";
+import type { KeyCustody, KeyPurpose, RemoteCustody, RemoteKey, WrappingCustody } from "./custody.js";
+import { dataAlgorithm, makeDataKey, type OpenedDataKey, openDataKey } from "./data-key.js";
+import { signatureAlgorithm } from "./purposes.js";
 
 export type KeyRow = Schema["segno_keys"];
 
@@ -11,10 +13,15 @@ export type KeyRow = Schema["segno_keys"];
 export interface CustodyParts {
   readonly custody: KeyCustody;
   readonly purpose: KeyPurpose;
+  /** The one in this process: what it sealed is opened after another one was configured. It makes and signs nothing then. */
+  readonly local?: WrappingCustody;
 }
 
+/** A key ready to be used. */
+export type OpenedKey = OpenedSigningKey | OpenedDataKey;
+
 /** A key ready to sign. */
-export type OpenedKey = OpenedPrivateKey | OpenedRemoteKey;
+export type OpenedSigningKey = OpenedPrivateKey | OpenedRemoteKey;
 
 /** A private key opened in memory. */
 export interface OpenedPrivateKey {
@@ -46,16 +53,59 @@ export function isOwn(parts: CustodyParts, row: Pick<KeyRow, "custody">): boolea
 /** Calls go through the guard, which makes the signal that counts. */
 export const noSignal: AbortSignal = new AbortController().signal;
 
+type MakingParts = Pick<Engine, "config" | "random"> & CustodyParts;
+
 /**
- * Makes a key. The kid is its RFC 7638 thumbprint.
+ * Makes a key. The kid of one that signs is its RFC 7638 thumbprint.
  * @throws SegnoError `key_unavailable` when the custody does not make it
  */
 export async function generateKey(
-  parts: Pick<Engine, "config" | "random"> & CustodyParts,
+  parts: MakingParts,
   state: { readonly nowMs: number; readonly isSigning: boolean },
 ): Promise<KeyRow> {
+  const made = parts.purpose === "data" ? await generateDataKey(parts) : await generateSigningKey(parts);
+  return {
+    ...made,
+    purpose: parts.purpose,
+    custody: custodyId(parts.custody),
+    state: state.isSigning ? "signing" : "published",
+    created_at: state.nowMs,
+    published_at: state.nowMs,
+    signing_at: state.isSigning ? state.nowMs : null,
+    verify_only_at: null,
+    retired_at: null,
+    latest_exp: null,
+    destroyed_at: null,
+    settled_at: null,
+  };
+}
+
+type MadeRow = Pick<KeyRow, "kid" | "algorithm" | "public_jwk" | "private_sealed">;
+
+/** Whether keys of this purpose can be in this custody: what only signs cannot wrap. */
+export function canHold(custody: KeyCustody, purpose: KeyPurpose): boolean {
+  return purpose !== "data" || custody.mode === "wrapped";
+}
+
+async function generateDataKey({ custody, purpose, random }: MakingParts): Promise<MadeRow> {
+  if (custody.mode === "remote") throw cannotWrap(custody);
+  const { plain, kid } = makeDataKey(random);
+  const kept = await custody.wrap(plain, { purpose, kid }, noSignal);
+  plain.fill(0);
+  const described: PublicJwk = { kty: "oct", kid, alg: dataAlgorithm, use: "enc" };
+  return { kid, algorithm: dataAlgorithm, public_jwk: JSON.stringify(described), private_sealed: kept };
+}
+
+/** Nothing that comes back by itself: another custody has to be configured. */
+export function cannotWrap(custody: KeyCustody): SegnoError {
+  return new SegnoError("key_unavailable", "This custody signs and cannot wrap: keys for data need one that does.", {
+    detail: { custody: custodyId(custody), reason: "cannot_wrap" },
+  });
+}
+
+async function generateSigningKey(parts: MakingParts): Promise<MadeRow> {
   const { custody, purpose } = parts;
-  const algorithm = requireAlgorithm(parts.config.keys.algorithm);
+  const algorithm = requireAlgorithm(signatureAlgorithm(parts.config, purpose, custody));
   const made =
     custody.mode === "remote"
       ? await generateRemote(custody, purpose, algorithm)
@@ -68,23 +118,7 @@ export async function generateKey(
     kept = await custody.wrap(made.plain, { purpose, kid }, noSignal);
     made.plain.fill(0);
   }
-  return {
-    kid,
-    purpose,
-    algorithm: algorithm.alg,
-    custody: custodyId(custody),
-    state: state.isSigning ? "signing" : "published",
-    public_jwk: JSON.stringify(publicJwk),
-    private_sealed: kept,
-    created_at: state.nowMs,
-    published_at: state.nowMs,
-    signing_at: state.isSigning ? state.nowMs : null,
-    verify_only_at: null,
-    retired_at: null,
-    latest_exp: null,
-    destroyed_at: null,
-    settled_at: null,
-  };
+  return { kid, algorithm: algorithm.alg, public_jwk: JSON.stringify(publicJwk), private_sealed: kept };
 }
 
 /** Gives a key back that was made but is not needed, because another node was first. */
@@ -138,15 +172,21 @@ function publicKeyOf({ kty = "", crv = "", x = "", y }: PublicJwk): KeyObject {
 type SealedRow = Pick<KeyRow, "kid" | "purpose" | "algorithm" | "custody" | "public_jwk" | "private_sealed">;
 
 /**
- * Opens a row's key for signing and holds it against the public half. A key of another purpose or another custody is
- * refused before anything is asked.
+ * Opens a row's key and holds it against the public half. A key of another purpose or another custody is refused before
+ * anything is asked.
  * @throws SegnoError `key_unavailable`
  */
 export async function openKey(parts: CustodyParts, row: SealedRow): Promise<OpenedKey> {
-  const { custody, purpose } = parts;
+  const { purpose } = parts;
   const refused = (message: string) => new SegnoError("key_unavailable", message, { detail: { kid: row.kid } });
-  if (row.purpose !== purpose) throw refused("A key made for another purpose was asked to sign.");
-  if (!isOwn(parts, row)) throw refused("The key lies in another custody than the configured one.");
+  if (row.purpose !== purpose) throw refused("A key made for another purpose was asked for.");
+  const custody = custodyOf(parts, row);
+  if (custody === undefined) throw refused("The key lies in another custody than the configured one.");
+  if (purpose === "data") {
+    if (row.algorithm !== dataAlgorithm) throw refused("A stored key does not fit its purpose.");
+    if (custody.mode === "remote") throw cannotWrap(custody);
+    return openDataKey(await custody.unwrap(row.private_sealed, { purpose, kid: row.kid }, noSignal), row.kid);
+  }
   const algorithm = requireAlgorithm(row.algorithm);
   const published = JSON.parse(row.public_jwk) as PublicJwk;
   if (published.alg !== algorithm.alg || published.kty !== algorithm.kty || published.crv !== algorithm.crv)
@@ -158,6 +198,12 @@ export async function openKey(parts: CustodyParts, row: SealedRow): Promise<Open
   if (privateKey === undefined || own?.["x"] !== published.x || own?.["y"] !== published.y)
     throw refused("A stored key does not fit its public half.");
   return { mode: "wrapped", kid: row.kid, algorithm, privateKey };
+}
+
+/** Where a row's key may be opened. What was sealed before a custody was configured must not be lost with the change. */
+function custodyOf(parts: CustodyParts, row: SealedRow): KeyCustody | undefined {
+  if (isOwn(parts, row)) return parts.custody;
+  return parts.purpose === "data" && row.custody === "local" ? parts.local : undefined;
 }
 
 function importPrivate(plain: Uint8Array): KeyObject | undefined {

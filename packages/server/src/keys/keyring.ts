@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createLocalKeySet, isSegnoError, type JwkSet, type KeySet, type PublicJwk, SegnoError } from "@segno/core";
 import type { Db, TokenSigner } from "../engine.js";
+import type { WrappingCustody } from "./custody.js";
 import type { GuardedCustody } from "./guard-custody.js";
 import { reasonOf } from "./guard-custody.js";
 import { custodyId, type KeyRow, type OpenedKey, rewrapKey } from "./key-material.js";
@@ -9,6 +10,7 @@ import { createKeyUses } from "./key-uses.js";
 import { createLatestExp } from "./latest-exp.js";
 import { createOpenKeys } from "./open-keys.js";
 import { OutsideFirst, type Prepared } from "./outside-first.js";
+import { signsTokens } from "./purposes.js";
 import { destroyEnded, retireExpired } from "./retire.js";
 import { ensureKeys, type KeyParts, rotateWhenDue } from "./rotate.js";
 import { createSignToken } from "./sign-token.js";
@@ -21,12 +23,19 @@ export type KeyringParts = Omit<KeyParts, "open" | "custody"> & {
   readonly verifiers: Verifiers;
   /** What transactions that run again were prepared with. Needed for a custody outside this process only. */
   readonly prepared?: Prepared;
+  /** The custody of this process, for what it sealed before another one was configured. */
+  readonly local?: WrappingCustody;
 };
 
 /** The keys of one purpose and their life: published, signing, verify_only, retired (or compromised). */
 export interface Keyring extends TokenSigner {
   /** What verbs that change keys need. */
   readonly parts: KeyParts;
+  /** The key in use now, for work that is over at once. Counting it is the caller's. @throws SegnoError `key_unavailable` */
+  use(trx?: Db): Promise<OpenedKey>;
+  /** A key of this purpose that may still be needed, in use or not. @throws SegnoError `key_unavailable` */
+  openByKid(kid: string, trx?: Db): Promise<OpenedKey>;
+  countUse(kid: string, alg: string): void;
   /** Makes the first keys when there are none, and opens the signing key. Call before the first `sign`. */
   ready(): Promise<void>;
   /** Looks the keys up again, after they were changed here. */
@@ -51,6 +60,7 @@ const keepUsesMs = 7 * 86_400_000;
 
 interface Loaded {
   readonly signing: KeyRow | undefined;
+  readonly rows: readonly KeyRow[];
   readonly jwks: JwkSet;
   readonly keys: KeySet;
   readonly atMs: number;
@@ -84,7 +94,7 @@ export function createKeyring(given: KeyringParts): Keyring {
     const rows = (await listLiveKeys(db, purpose)).filter(isWhole);
     const jwks: JwkSet = { keys: rows.map((row) => JSON.parse(row.public_jwk) as PublicJwk) };
     const isSame = loaded !== undefined && JSON.stringify(loaded.jwks) === JSON.stringify(jwks);
-    const mine = rows.filter((row) => row.state !== "verify_only" && isOwn(row));
+    const mine = rows.filter((row) => (row.state !== "verify_only" || purpose === "data") && isOwn(row));
     const signing = rows.find((row) => row.state === "signing");
     warnOfForeign(signing);
     openKeys.keepOnly(mine);
@@ -93,6 +103,7 @@ export function createKeyring(given: KeyringParts): Keyring {
     if (!isInProcess) for (const row of closed) background(`open ${row.kid}`, () => openKeys.open(row));
     loaded = {
       signing,
+      rows,
       // the same object while nothing changed: verifiers drop what they remember when it does
       jwks: isSame && loaded !== undefined ? loaded.jwks : jwks,
       keys: isSame && loaded !== undefined ? loaded.keys : createLocalKeySet(jwks),
@@ -176,11 +187,25 @@ export function createKeyring(given: KeyringParts): Keyring {
     }
     // rotated by another node, or not loaded yet
     const second = (await load(db)).signing;
-    if (second !== undefined) {
+    // one that lies in another custody may open, for what it sealed before: it is not used for anything new
+    if (second !== undefined && (isOwn(second) || purpose !== "data")) {
       const key = await opened(second, trx);
       if (await latestExp.reserve(second.kid, expMs, trx)) return key;
     }
     throw new SegnoError("key_unavailable", "No key can sign: see the keyring's health.");
+  }
+
+  async function openByKid(kid: string, trx?: Db): Promise<OpenedKey> {
+    const db = trx ?? store.db;
+    const find = ({ rows }: Loaded) => rows.find((row) => row.kid === kid);
+    // made by another node since this one looked
+    const row = find(await current(db)) ?? find(await load(db));
+    if (row !== undefined) return await opened(row, trx);
+    throw new SegnoError("key_unavailable", "The key is not kept any more.", { detail: { kid } });
+  }
+
+  async function refuseToken(): Promise<never> {
+    throw new SegnoError("key_unavailable", "A key made for another purpose was asked to sign a token.");
   }
 
   async function rewrap(): Promise<void> {
@@ -231,7 +256,15 @@ export function createKeyring(given: KeyringParts): Keyring {
 
   return {
     parts,
-    sign: createSignToken({ keyAtHand, usableKey, uses, prepared: given.prepared }),
+    sign: signsTokens(purpose)
+      ? createSignToken({ keyAtHand, usableKey, uses, prepared: given.prepared })
+      : refuseToken,
+    async use(trx) {
+      const nowMs = clock.nowMs();
+      return keyAtHand(nowMs) ?? (await usableKey(nowMs, trx));
+    },
+    openByKid,
+    countUse: (kid, alg) => uses.count(kid, alg, clock.nowMs()),
     publicKeys: async () => (await current(store.db)).jwks,
     keySet,
     noteFetch: (sight) => given.verifiers.note(sight, loaded?.atMs ?? 0),

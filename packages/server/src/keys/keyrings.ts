@@ -1,13 +1,18 @@
 import { SegnoError } from "@segno/core";
 import type { KeyPurpose } from "./custody.js";
+import { canHold, cannotWrap } from "./key-material.js";
 import { createKeyring, type Keyring, type KeyringParts } from "./keyring.js";
+import { keyPurposes } from "./purposes.js";
 import { findKeyRow, listPurposes } from "./store.js";
 
 /** A keyring for each purpose that is used. They share a custody and nothing else. */
 export interface Keyrings {
   /** The one that signs access tokens; there from the start. */
   readonly accessToken: Keyring;
-  /** The keyring of a purpose, made ready when it is first asked for. */
+  /**
+   * The keyring of a purpose, made ready when it is first asked for.
+   * @throws SegnoError `invalid_input` for an unknown purpose; `key_unavailable` for `data` where the custody cannot wrap
+   */
   of(purpose: KeyPurpose): Promise<Keyring>;
   /** The keyring a key belongs to. @throws SegnoError `not_found` */
   holding(kid: string): Promise<Keyring>;
@@ -16,9 +21,6 @@ export interface Keyrings {
   stop(): Promise<void>;
 }
 
-/** Purposes whose keys sign. `data` seals, which no keyring of this kind does. */
-const signingPurposes: readonly string[] = ["access_token", "document", "audit"] satisfies KeyPurpose[];
-
 export function createKeyrings(parts: Omit<KeyringParts, "purpose">): Keyrings {
   const accessToken = createKeyring({ ...parts, purpose: "access_token" });
   const rings = new Map<KeyPurpose, Keyring>([["access_token", accessToken]]);
@@ -26,8 +28,10 @@ export function createKeyrings(parts: Omit<KeyringParts, "purpose">): Keyrings {
   let isStarted = false;
 
   async function open(purpose: KeyPurpose): Promise<Keyring> {
-    if (!signingPurposes.includes(purpose))
-      throw new SegnoError("invalid_input", "Keys of this purpose do not sign.", { detail: { purpose } });
+    if (!keyPurposes.includes(purpose))
+      throw new SegnoError("invalid_input", "There are no keys of this purpose.", { detail: { purpose } });
+    const { custody } = parts.guarded;
+    if (!canHold(custody, purpose)) throw cannotWrap(custody);
     const ring = createKeyring({ ...parts, purpose });
     await ring.ready();
     rings.set(purpose, ring);
@@ -57,7 +61,10 @@ export function createKeyrings(parts: Omit<KeyringParts, "purpose">): Keyrings {
     async ready() {
       await accessToken.ready();
       // so that keys rotate although nobody has asked for one since the start
-      for (const purpose of await listPurposes(parts.store.db)) await of(purpose as KeyPurpose);
+      for (const purpose of await listPurposes(parts.store.db)) {
+        if (canHold(parts.guarded.custody, purpose as KeyPurpose)) await of(purpose as KeyPurpose);
+        else parts.log.error("The configured custody cannot open keys of this purpose.", { purpose });
+      }
     },
     start() {
       isStarted = true;

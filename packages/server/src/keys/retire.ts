@@ -5,8 +5,9 @@ import { retirableAtMs, retireSeconds } from "./overlap.js";
 import { ensureKeys, type KeyParts } from "./rotate.js";
 import { findKeyRow, listEndedKeys, listLiveKeys, markDestroyed, retireKeys, withdrawKey } from "./store.js";
 
-/** Retires every key whose last token has expired. */
+/** Retires every key whose last token has expired. A data key stays: nobody knows what it sealed. */
 export async function retireExpired(parts: KeyParts): Promise<void> {
+  if (parts.purpose === "data") return;
   const nowMs = parts.clock.nowMs();
   const rows = await listLiveKeys(parts.store.db, parts.purpose);
   if (!rows.some((row) => row.state === "verify_only" && retirableAtMs(row) <= nowMs)) return;
@@ -26,6 +27,8 @@ export async function retireKey(parts: KeyParts, kid: string): Promise<void> {
   const nowMs = parts.clock.nowMs();
   const row = await findKeyRow(parts.store.db, kid);
   if (row === undefined || row.purpose !== parts.purpose) throw new SegnoError("not_found", "There is no such key.");
+  if (parts.purpose === "data" && row.state === "verify_only")
+    throw new SegnoError("conflict", "What this key sealed would be lost with it.", { detail: { kid } });
   refuseNeeded(row, nowMs);
   const isRetired = await parts.store.transaction(async (trx) => {
     const retired = await withdrawKey(trx, { kid, nowMs, state: "retired", from: row.state });

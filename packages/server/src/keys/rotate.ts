@@ -11,6 +11,7 @@ import {
   type OpenedKey,
 } from "./key-material.js";
 import { leastPublishSeconds, verifierPatienceSeconds } from "./overlap.js";
+import { cadenceSeconds } from "./purposes.js";
 import { demoteKey, insertKey, listLiveKeys, promoteKey, withdrawKey } from "./store.js";
 import { listVerifiers } from "./verifiers.js";
 
@@ -92,7 +93,7 @@ export async function rotateWhenDue(parts: KeyParts): Promise<boolean> {
   const signing = rows.find((row) => row.state === "signing");
   const spare = rows.find((row) => row.state === "published");
   if (signing?.signing_at === undefined || signing.signing_at === null || spare === undefined) return false;
-  if (nowMs < signing.signing_at + keys.signingSeconds * 1000) return false;
+  if (nowMs < signing.signing_at + cadenceSeconds(parts.config, parts.purpose) * 1000) return false;
   const publishedBeforeMs = nowMs - keys.publishSeconds * 1000;
   if (nowMs < (await maySignAtMs(parts, spare))) return false;
   // a node configured otherwise rotates nothing: it could not sign with what it promotes
@@ -154,6 +155,8 @@ export async function rotateKey(parts: KeyParts, options: RotateOptions = {}): P
 }
 
 function refuseYoung(parts: KeyParts, spare: KeyRow): void {
+  // nobody holds a set of keys that are not public
+  if (parts.purpose === "data") return;
   const leftMs = spare.published_at + leastPublishSeconds * 1000 - parts.clock.nowMs();
   if (leftMs <= 0) return;
   const secondsLeft = Math.ceil(leftMs / 1000);
@@ -211,8 +214,9 @@ export async function promote(
 
 const probe = "segno.probe";
 
-/** Whether a key signs: a remote one is asked for a signature over nothing of use. */
+/** Whether a key can be put to use: a remote one is asked for a signature over nothing of use. */
 async function opens(parts: KeyParts, row: KeyRow): Promise<boolean> {
+  if (!isOwn(parts, row)) return false;
   try {
     const key = await parts.open(row);
     if (key.mode === "remote") await key.sign(probe);

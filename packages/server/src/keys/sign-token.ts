@@ -1,6 +1,7 @@
+import { SegnoError } from "@segno/core";
 import type { Db, SignedToken } from "../engine.js";
 import type { KeyUses } from "./key-uses.js";
-import type { OpenedKey } from "./key-material.js";
+import type { OpenedKey, OpenedSigningKey } from "./key-material.js";
 import { OutsideFirst, type Prepared } from "./outside-first.js";
 
 type Header = Readonly<Record<string, string>>;
@@ -22,7 +23,7 @@ interface SignTokenParts {
 export function createSignToken({ keyAtHand, usableKey, uses, prepared }: SignTokenParts): SignToken {
   const headers = new Map<string, string>();
 
-  function signingInput(header: Header, payload: Payload, key: OpenedKey): string {
+  function signingInput(header: Header, payload: Payload, key: OpenedSigningKey): string {
     const name = `${key.kid} ${header["typ"] ?? ""}`;
     let head = headers.get(name);
     if (head === undefined) {
@@ -45,6 +46,7 @@ export function createSignToken({ keyAtHand, usableKey, uses, prepared }: SignTo
     const exp = payload["exp"];
     if (typeof exp !== "number") throw new TypeError("A signed token needs exp.");
     const key = keyAtHand(exp * 1000) ?? (await usableKey(exp * 1000, trx));
+    if (key.mode === "data") throw new SegnoError("key_unavailable", "A data key signs nothing.");
     const input = signingInput(header, payload, key);
     if (key.mode === "wrapped") {
       const token = `${input}.${key.algorithm.sign(input, key.privateKey)}`;

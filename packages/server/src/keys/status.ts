@@ -1,6 +1,7 @@
 import type { Engine } from "../engine.js";
 import { isOwn, type KeyRow } from "./key-material.js";
 import { retirableAtMs } from "./overlap.js";
+import { cadenceSeconds } from "./purposes.js";
 import { type KeyParts, maySignAtMs } from "./rotate.js";
 import { listKeys } from "./store.js";
 import { sumUses, type UseSums } from "./uses-store.js";
@@ -23,9 +24,9 @@ export interface KeyStatus {
   readonly verifyOnlyAtMs: number | null;
   readonly retiredAtMs: number | null;
   readonly destroyedAtMs: number | null;
-  /** Tokens it signed in the last 24 hours, on all nodes, up to a minute ago. */
+  /** What it signed, sealed or opened in the last 24 hours, on all nodes, up to a minute ago. */
   readonly signedLastDay: number;
-  /** Its share of all tokens of its purpose in that time: 0 to 1. */
+  /** Its share of all uses of keys of its purpose in that time: 0 to 1. */
   readonly signingShare: number;
   /** At most so many of its tokens have not expired: counted by spans of five minutes, up to a minute ago. */
   readonly unexpired: number;
@@ -35,7 +36,7 @@ export interface KeyStatus {
   readonly maySignAtMs: number | null;
   /** For the key that signs: when its time is over. */
   readonly rotatesAtMs: number | null;
-  /** For a key that only verifies: when it may leave the key set. */
+  /** For a key that only verifies: when it may leave the key set. Null for a data key, which stays. */
   readonly mayRetireAtMs: number | null;
 }
 
@@ -97,12 +98,11 @@ function useOf(sums: UseSums | undefined, total: number) {
 }
 
 async function plansOf(parts: KeyParts, row: KeyRow) {
-  const { keys } = parts.config;
+  const usedMs = cadenceSeconds(parts.config, parts.purpose) * 1000;
   return {
     isOwnCustody: isOwn(parts, row),
     maySignAtMs: row.state === "published" ? await maySignAtMs(parts, row) : null,
-    rotatesAtMs:
-      row.state === "signing" && row.signing_at !== null ? row.signing_at + keys.signingSeconds * 1000 : null,
-    mayRetireAtMs: row.state === "verify_only" ? retirableAtMs(row) : null,
+    rotatesAtMs: row.state === "signing" && row.signing_at !== null ? row.signing_at + usedMs : null,
+    mayRetireAtMs: row.state === "verify_only" && parts.purpose !== "data" ? retirableAtMs(row) : null,
   };
 }

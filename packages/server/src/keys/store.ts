@@ -71,6 +71,17 @@ export async function listKeys(db: Db): Promise<KeyRow[]> {
   return await db.selectFrom("segno_keys").selectAll().orderBy("created_at").orderBy("kid").execute();
 }
 
+/** Every key there ever was for a purpose, oldest first. */
+export async function listKeysOf(db: Db, purpose: KeyPurpose): Promise<KeyRow[]> {
+  return await db
+    .selectFrom("segno_keys")
+    .selectAll()
+    .where("purpose", "=", purpose)
+    .orderBy("created_at")
+    .orderBy("kid")
+    .execute();
+}
+
 /** A wrapped private half is erased. What a custody calls its own key stays, until the custody has ended it. */
 const erased = (eb: ExpressionBuilder<Schema, "segno_keys">) =>
   eb.case().when("custody", "like", "%:remote").then(eb.ref("private_sealed")).else("").end();

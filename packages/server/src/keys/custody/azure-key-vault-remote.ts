@@ -41,6 +41,7 @@ export function azureKeyVaultRemote(options: AzureKeyVaultRemoteOptions): Remote
   return {
     mode: "remote",
     name: custody,
+    algorithms: ["ES256"],
     async generate({ purpose, algorithm }, signal) {
       if (algorithm !== "ES256") throw custodyFault(custody, "it has no Ed25519: use ES256.");
       const name = `${nameStart(purpose)}${Buffer.from(systemRandom.bytes(12)).toString("hex")}`;

@@ -47,6 +47,7 @@ export function googleKmsRemote(options: GoogleKmsRemoteOptions): RemoteCustody 
   return {
     mode: "remote",
     name: custody,
+    algorithms: protectionLevel === "HSM" ? ["ES256"] : ["ES256", "EdDSA"],
     async generate({ purpose, algorithm }, signal) {
       const id = `${idStart(purpose)}${Buffer.from(systemRandom.bytes(12)).toString("hex")}`;
       const [key] = await call("make a key", signal, () =>
