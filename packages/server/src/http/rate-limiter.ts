@@ -94,8 +94,9 @@ export function createRateLimiter(parts: {
 }
 
 function forgetOldest(remembered: Map<string, unknown>): void {
+  if (remembered.size < maxRemembered) return;
   const oldest = remembered.keys().next();
-  if (remembered.size >= maxRemembered && oldest.done !== true) remembered.delete(oldest.value);
+  if (oldest.done !== true) remembered.delete(oldest.value);
 }
 
 function refusal(rule: RateRule, waitMs: number): SegnoError {

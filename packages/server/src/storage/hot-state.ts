@@ -46,8 +46,10 @@ export function hotState(
   const learn = (bucket: string, tatMs: number): void => {
     const before = known.get(bucket) ?? 0;
     known.delete(bucket);
-    const oldest = known.keys().next();
-    if (known.size >= maxKnown && oldest.done !== true) known.delete(oldest.value);
+    if (known.size >= maxKnown) {
+      const oldest = known.keys().next();
+      if (oldest.done !== true) known.delete(oldest.value);
+    }
     known.set(bucket, Math.max(before, tatMs));
   };
   return {

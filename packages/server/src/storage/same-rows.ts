@@ -19,6 +19,14 @@ export function readSameRow<Row extends object>(
   columns: readonly (keyof Row & string)[],
 ): (key: string) => Row | undefined {
   const remembered = new Map<string, Remembered<Row>>();
+  // who came when: asking the map for its first key walks over everything that was deleted before it
+  const arrivals: string[] = [];
+  let oldest = 0;
+  const arrive = (key: string): void => {
+    if (arrivals.length >= maxRemembered) remembered.delete(arrivals[oldest] ?? "");
+    arrivals[oldest] = key;
+    oldest = (oldest + 1) % maxRemembered;
+  };
   statement.setReturnArrays(true);
   return (key) => {
     const values = statement.get(key) as readonly SqlValue[] | undefined;
@@ -29,7 +37,7 @@ export function readSameRow<Row extends object>(
     const before = remembered.get(key);
     if (before !== undefined && isSame(before.values, values)) return before.row;
     const row = Object.freeze(Object.fromEntries(columns.map((name, index) => [name, values[index]]))) as Row;
-    if (before === undefined && remembered.size >= maxRemembered) forgetOldest(remembered);
+    if (before === undefined) arrive(key);
     remembered.set(key, { values, row });
     return row;
   };
@@ -38,8 +46,4 @@ export function readSameRow<Row extends object>(
 function isSame(before: readonly SqlValue[], now: readonly SqlValue[]): boolean {
   for (let index = 0; index < now.length; index += 1) if (before[index] !== now[index]) return false;
   return true;
-}
-
-function forgetOldest(remembered: Map<string, unknown>): void {
-  for (const oldest of remembered.keys()) return void remembered.delete(oldest);
 }
