@@ -3,3 +3,4 @@ export type { KeptCheckpoint, LogAppend, LogHead, LogStorage, TileWrite } from "
 export { type Appended, type Log, type LogParts, openLog } from "./open-log.js";
 export { sqlStorage } from "./store.js";
 export { type FileStorageOptions, fileStorage } from "./file-storage.js";
+export { canonicalJson, type JsonValue, parseCanonicalJson } from "./canonical-json.js";
