@@ -33,7 +33,6 @@ export const compositionRoot = [
   "segno.ts",
   "composition.ts",
   "resolve-config.ts",
-  "resolve-services.ts",
   "api.ts",
   "authenticate.ts",
   "inspect.ts",

@@ -1,13 +1,13 @@
 import { hash } from "node:crypto";
 import { createLocalKeySet, createRemoteKeySet } from "@segno/core";
-import { areAssertionAlgorithms, assertionAlgorithms } from "./clients/index.js";
+import { areAssertionAlgorithms, assertionAlgorithms } from "../clients/index.js";
 import type {
   ClientAuthentication,
   DelegationOptions,
   ServiceClient,
   ServiceCredential,
   ServiceOptions,
-} from "./config.js";
+} from "../config.js";
 
 /** What the options of clients are held against. */
 interface Surroundings {

@@ -1,4 +1,4 @@
-import type { AuditOptions, ResolvedConfig, RetentionClass } from "./config.js";
+import type { AuditOptions, ResolvedConfig, RetentionClass } from "../config.js";
 
 const known: readonly string[] = [
   "origin",

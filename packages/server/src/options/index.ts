@@ -1,0 +1,12 @@
+export { readAudit } from "./audit.js";
+export { readClientCertificate, readClientIp } from "./client-address.js";
+export { readCustody, readKeys } from "./keys.js";
+export { listOf } from "./list-of.js";
+export { readResolver } from "./resolvers.js";
+export { readSecrets } from "./secrets.js";
+export { readServices } from "./services.js";
+export { readSession } from "./sessions.js";
+export { readSignIn } from "./sign-in.js";
+export { isLoopback, readBasePath, readBaseUrl, readIssuer, readOrigins } from "./site.js";
+export { readDatabase, readHotState, readMigrations } from "./storage.js";
+export { readTokens } from "./tokens.js";
