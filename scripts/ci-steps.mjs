@@ -16,6 +16,13 @@ export const steps = [
     env: { SEGNO_REQUIRE_PEERS: "1" },
   },
   {
+    name: "kafka",
+    what: "the sink of events on a real Kafka broker; the first run fetches 50 MB from Maven Central",
+    command:
+      "vitest run packages/server/src/events/sinks/kafka.test.ts --reporter=default --reporter=./scripts/count-reporter.mjs",
+    env: { SEGNO_REQUIRE_PEERS: "1", SEGNO_REQUIRE_KAFKA: "1" },
+  },
+  {
     name: "test-hard",
     what: "the suites of stores and races through PgBouncer in transaction mode, and at serializable isolation",
     command:

@@ -3,7 +3,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort, serverAccount } from "./postgres.mjs";
-import { find, isOpen } from "./redis.mjs";
+import { find, isOpen } from "./server-process.mjs";
 
 /**
  * Starts one when it is installed.

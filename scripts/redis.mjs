@@ -1,11 +1,11 @@
 // A throw-away Redis for the tests: its own port, nothing kept. Also as a cluster of three.
 import { execFile, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { freePort } from "./postgres.mjs";
+import { find, isOpen, startProcess } from "./server-process.mjs";
 
 const running = new Set();
 // whoever started one may end without stopping it
@@ -54,6 +54,25 @@ export async function startRedis(options = {}) {
 }
 
 /**
+ * One that keeps what it has acknowledged over `kill` and `restart`.
+ * @returns {Promise<({ url: string, version: string, stop: () => Promise<void> } & import("./server-process.mjs").ServerProcess) | { missing: string }>}
+ */
+export async function startDurableRedis() {
+  const bin = find("redis-server") ?? find("valkey-server");
+  if (bin === undefined) return { missing: "no Redis server is installed (redis-server was not found)" };
+  const folder = mkdtempSync(join(tmpdir(), "segno-redis-"));
+  const port = await freePort();
+  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--dir", folder];
+  const server = await startProcess({ name: "redis-server", bin, args, port });
+  const { stdout } = await promisify(execFile)(bin, ["--version"]);
+  const stop = async () => {
+    await server.kill();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { ...server, url: `redis://127.0.0.1:${port}`, version: stdout.match(/v=([\d.]+)/)?.[1] ?? "?", stop };
+}
+
+/**
  * Three servers that share the key space.
  * @returns {Promise<{ ports: number[], stop: () => Promise<void> } | { missing: string }>}
  */
@@ -99,22 +118,4 @@ async function untilOpen(port, child) {
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
   throw new Error("redis-server does not listen after 5 s.");
-}
-
-/** @param {number} port */
-export function isOpen(port) {
-  return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
-}
-
-/** @param {string} name */
-export function find(name) {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
-  return folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
 }

@@ -1,4 +1,7 @@
 import { expect, it } from "vitest";
+import * as kafka from "./events/sinks/kafka.js";
+import * as nats from "./events/sinks/nats.js";
+import * as redisStreams from "./events/sinks/redis-streams.js";
 import * as root from "./index.js";
 import * as custody from "./keys/custody/index.js";
 import * as redis from "./storage/redis.js";
@@ -23,6 +26,9 @@ it("exports a named list; a change here needs a changeset", () => {
     "vaultRemote",
     "vaultWrapped",
   ]);
+  expect(Object.keys(kafka)).toEqual(["kafkaSink"]);
+  expect(Object.keys(nats)).toEqual(["natsSink"]);
+  expect(Object.keys(redisStreams)).toEqual(["redisStreamSink"]);
   expect(Object.keys(redis)).toEqual(["redis"]);
   expect(Object.keys(sql).toSorted()).toMatchInlineSnapshot(`
     [

@@ -2,6 +2,7 @@
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EventSink, OutgoingEvent, Refusal } from "../src/events/sink.js";
+import type { LivingPeer } from "./peers.js";
 import { outgoingEvent, outgoingEvents, personalCanaries } from "./sink-events.js";
 
 /** One event as somebody sees it who reads from the receiver. */
@@ -173,6 +174,23 @@ export async function sinkContract(
 
     more?.(() => receiver);
   });
+}
+
+/** How a server goes and comes. */
+export function comingsOf(peer: LivingPeer): Pick<SinkReceiver, "leave" | "hang" | "comeBack"> {
+  let isPaused = false;
+  return {
+    leave: peer.kill,
+    async hang() {
+      isPaused = true;
+      peer.pause();
+    },
+    async comeBack() {
+      if (isPaused) peer.resume();
+      else await peer.restart();
+      isPaused = false;
+    },
+  };
 }
 
 function tooBig(): OutgoingEvent {

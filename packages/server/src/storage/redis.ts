@@ -1,33 +1,11 @@
-import { createHash } from "node:crypto";
 import type { BucketTake } from "../engine.js";
 import type { KeyValueSource, KeyValueStore } from "./key-value.js";
+import { type IoRedisClient, type NodeRedisClient, type RedisScript, redisScript, runScript } from "../redis-script.js";
 
 export type { BucketAnswer, BucketTake } from "../engine.js";
 export type { KeyValueSource, KeyValueStore } from "./key-value.js";
+export type { IoRedisClient, NodeRedisClient, ScriptInput } from "../redis-script.js";
 
-/** What Segno needs of an `ioredis` instance, alone or a cluster. */
-export interface IoRedisClient {
-  /** Runs a script the server knows. */
-  evalsha(sha1: string, keyCount: number, ...keyAndArguments: string[]): Promise<unknown>;
-  /** Runs a script and makes it known. */
-  eval(script: string, keyCount: number, ...keyAndArguments: string[]): Promise<unknown>;
-  /** Hears when the connection breaks. */
-  on(event: "error", listener: (error: Error) => void): unknown;
-}
-/** What Segno needs of a client made by the package `redis`, alone or a cluster. */
-export interface NodeRedisClient {
-  /** Runs a script the server knows. */
-  evalSha(sha1: string, options: ScriptInput): Promise<unknown>;
-  /** Runs a script and makes it known. */
-  eval(script: string, options: ScriptInput): Promise<unknown>;
-  /** Hears when the connection breaks. */
-  on(event: "error", listener: (error: Error) => void): unknown;
-}
-/** The one key and the arguments of a script. */
-export interface ScriptInput {
-  readonly keys: string[];
-  readonly arguments: string[];
-}
 /** Options of `redis`. */
 export interface RedisOptions {
   /** Stands before every key, so that applications share a server. Default `segno:`. */
@@ -54,13 +32,13 @@ export function redis(client: IoRedisClient | NodeRedisClient, options: RedisOpt
     open: () => {
       // without a listener, a client ends the process when its connection breaks
       client.on("error", () => {});
-      return keyValueOn((script, key, ...rest) => run(client, script, `${prefix}${key}`, rest));
+      return keyValueOn((script, key, ...rest) => runScript(client, script, `${prefix}${key}`, rest));
     },
   };
 }
 
 function keyValueOn(
-  runOn: (script: Script, key: string, ...rest: (string | number)[]) => Promise<unknown>,
+  runOn: (script: RedisScript, key: string, ...rest: (string | number)[]) => Promise<unknown>,
 ): KeyValueStore {
   return {
     setOnce: async (key, ttlMs) => (await runOn(setOnce, `once:${key}`, Math.max(1, Math.ceil(ttlMs)))) === 1,
@@ -74,18 +52,12 @@ function keyValueOn(
   };
 }
 
-interface Script {
-  readonly text: string;
-  readonly sha1: string;
-}
-const script = (text: string): Script => ({ text, sha1: createHash("sha1").update(text).digest("hex") });
-
-const setOnce = script(`if redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1]) then return 1 end
+const setOnce = redisScript(`if redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1]) then return 1 end
 return 0`);
 
 /** Times are doubles with a fraction: 17 digits keep every bit of them. */
 const takeFromBucket =
-  script(`local now, cost, full, known = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+  redisScript(`local now, cost, full, known = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local stored = tonumber(redis.call('GET', KEYS[1]) or '0')
 local tat = math.max(stored, known)
 local after = math.max(tat, now) + cost
@@ -98,26 +70,3 @@ if tat > stored and tat > now then
   redis.call('SET', KEYS[1], string.format('%.17g', tat), 'PX', string.format('%d', math.ceil(tat - now)))
 end
 return {taken, string.format('%.17g', tat)}`);
-
-/** By digest; a server that was restarted or flushed has to be told the script once more. */
-async function run(
-  client: IoRedisClient | NodeRedisClient,
-  { text, sha1 }: Script,
-  key: string,
-  rest: readonly (string | number)[],
-): Promise<unknown> {
-  const values = rest.map(String);
-  const call = (isKnown: boolean) => {
-    if ("evalSha" in client) {
-      const input: ScriptInput = { keys: [key], arguments: values };
-      return isKnown ? client.evalSha(sha1, input) : client.eval(text, input);
-    }
-    return isKnown ? client.evalsha(sha1, 1, key, ...values) : client.eval(text, 1, key, ...values);
-  };
-  try {
-    return await call(true);
-  } catch (error) {
-    if (!(error instanceof Error && error.message.includes("NOSCRIPT"))) throw error;
-    return await call(false);
-  }
-}

@@ -1,0 +1,110 @@
+// Streams of a real Redis, through both client libraries.
+import { Redis } from "ioredis";
+import { createClient } from "redis";
+import { expect, it } from "vitest";
+import { durableRedisPeer, type LivingRedisPeer } from "../../../test/peers.js";
+import { arrivedOf, comingsOf, type OpenSink, type SinkReceiver, sinkContract } from "../../../test/sink-contract.js";
+import { outgoingEvents } from "../../../test/sink-events.js";
+import type { OutgoingEvent } from "../sink.js";
+import { type RedisStreamSinkOptions, redisStreamSink } from "./redis-streams.js";
+
+type Open = (peer: LivingRedisPeer, options?: Omit<RedisStreamSinkOptions, "client">) => Promise<OpenSink>;
+
+const clients: Readonly<Record<string, Open>> = {
+  ioredis: async ({ url }, options) => {
+    const client = new Redis(url, { retryStrategy: () => 50 });
+    await new Promise((resolve) => client.once("ready", resolve));
+    return { sink: redisStreamSink({ client, ...options }), end: async () => client.disconnect() };
+  },
+  redis: async ({ url }, options) => {
+    const client = createClient({ url, socket: { reconnectStrategy: () => 50 } });
+    client.on("error", () => {});
+    await client.connect();
+    return { sink: redisStreamSink({ client, ...options }), end: async () => client.destroy() };
+  },
+};
+
+const peers = new WeakMap<SinkReceiver, LivingRedisPeer>();
+function peerOf(receiver: SinkReceiver): LivingRedisPeer {
+  const peer = peers.get(receiver);
+  if (peer === undefined) throw new Error("There is no such receiver.");
+  return peer;
+}
+
+async function receiverOn(peer: LivingRedisPeer, open: Open): Promise<SinkReceiver> {
+  const reader = new Redis(peer.url, { retryStrategy: () => 50 });
+  reader.on("error", () => {});
+  await reader.set("taken", "by somebody else");
+  const receiver: SinkReceiver = {
+    open: () => open(peer),
+    async received() {
+      const entries = await reader.xrange("segno:events", "-", "+");
+      return entries.map(([entry, fields]) => {
+        const of = (name: string) => fields[fields.indexOf(name) + 1] ?? "";
+        return { id: of("id"), type: of("type"), body: of("event"), headers: { entry } };
+      });
+    },
+    ...comingsOf(peer),
+    async stop() {
+      reader.disconnect();
+      await peer.stop();
+    },
+  };
+  peers.set(receiver, peer);
+  return receiver;
+}
+
+for (const [library, open] of Object.entries(clients)) {
+  await sinkContract(
+    {
+      name: `Redis Streams through ${library}`,
+      isDeduplicating: true,
+      async start() {
+        const peer = await durableRedisPeer();
+        return "missing" in peer ? peer : receiverOn(peer, open);
+      },
+    },
+    (receiver) => {
+      const call = async (options: Omit<RedisStreamSinkOptions, "client">, batch: readonly OutgoingEvent[]) => {
+        const { sink, end } = await open(peerOf(receiver()), options);
+        return sink.deliver(batch, AbortSignal.timeout(3_000)).finally(end);
+      };
+
+      it("keeps the order of all events, whatever their subject", async () => {
+        const batch = outgoingEvents(30);
+        await call({}, batch);
+        expect((await arrivedOf(receiver(), batch)).map(({ id }) => id)).toEqual(batch.map(({ event }) => event.id));
+      });
+
+      it("recognises what a batch of another size brought before", async () => {
+        const batch = outgoingEvents(100);
+        await call({}, batch.slice(0, 7));
+        await call({}, batch);
+        await call({}, batch.slice(50));
+        expect((await arrivedOf(receiver(), batch)).map(({ id }) => id)).toEqual(batch.map(({ event }) => event.id));
+      });
+
+      it("trims the stream where told to, and loses nothing of the latest", async () => {
+        const batch = outgoingEvents(100);
+        for (let round = 0; round < 5; round += 1) await call({ maxLength: 100 }, outgoingEvents(100));
+        await call({ maxLength: 100 }, batch);
+        const all = await receiver().received();
+        expect(all.length).toBeLessThan(300);
+        expect(await arrivedOf(receiver(), batch)).toHaveLength(100);
+      });
+
+      it("says at once when the key holds something else, and tries no event after another", async () => {
+        await expect(call({ stream: "taken" }, outgoingEvents(3))).rejects.toThrow(
+          "Redis: the key taken holds something else than a stream.",
+        );
+      });
+    },
+  );
+}
+
+it("refuses settings that cannot be meant", () => {
+  const none = async () => undefined;
+  const client = { evalsha: none, eval: none, on: () => undefined };
+  for (const options of [{ maxLength: 0 }, { maxLength: 1.5 }, { maxEventBytes: -1 }])
+    expect(() => redisStreamSink({ client, ...options })).toThrow("is a positive whole number");
+});
