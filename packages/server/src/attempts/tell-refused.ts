@@ -1,4 +1,4 @@
-import type { SegnoErrorCode, SegnoEventData, SignInMethod } from "@segno/core";
+import { failureClassOf, type SegnoErrorCode, type SegnoEventData, type SignInMethod } from "@segno/core";
 import type { Engine } from "../engine.js";
 import { toSegnoError } from "../storage/index.js";
 import type { SignInRun } from "./run-sign-in.js";
@@ -43,8 +43,8 @@ export async function tellRefused(engine: Engine, run: SignInRun, caught: unknow
     told.add(caught);
   }
   const { code, info } = toSegnoError(caught);
-  // another site's page began no ceremony here, and makes nobody's browser write
-  if (code === "origin_not_allowed") return;
+  // what cannot be read, or comes from another site's page, began no ceremony: it makes nothing be written
+  if (code === "origin_not_allowed" || failureClassOf(code) === "invalid_request") return;
   if (!bounded.has(code) && !takeTurn(engine, run.method, code)) return;
   try {
     await engine.store.transaction((trx) => engine.events.append(trx, "login.failure", run.actor, factsOf(run, code)));
