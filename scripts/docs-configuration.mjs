@@ -20,6 +20,7 @@ export async function configurationPage(root) {
     ["PasskeyOptions", "signIn.passkey", "signIn.passkey"],
     ["SessionOptions", "session", "session"],
     ["TokenOptions", "tokens", "tokens"],
+    ["ConsentOptions", "consents.*", "consents[purpose]"],
     ["ServiceOptions", "services.*", "services[id]"],
     ["DelegationOptions", "services.*.mayActFor", "services[id].mayActFor"],
     ["ClientCertificateOptions", "clientCertificate", "clientCertificate"],

@@ -1,4 +1,4 @@
-import type { HeaderSource } from "@segno/core";
+import { type HeaderSource, SegnoError } from "@segno/core";
 import {
   createServiceAccount,
   type CreatedServiceAccount,
@@ -7,6 +7,7 @@ import {
   revokeServiceAccount,
   type ServiceAccount,
 } from "./clients/index.js";
+import { type Consent, grantConsent, listConsents, withdrawConsent } from "./consents/index.js";
 import type { Running } from "./composition.js";
 import type { Actor } from "./engine.js";
 import { cookieNames, readCookie, readHeader } from "./http/index.js";
@@ -39,6 +40,12 @@ export interface SegnoApi {
   resumeUser(userId: string): Promise<void>;
   /** Deletes the account with everything that signs it in. @throws SegnoError `not_found` */
   deleteUser(userId: string): Promise<void>;
+  /** Every configured purpose, and what the person said to it. */
+  listConsents(userId: string): Promise<readonly Consent[]>;
+  /** Writes down that the person agreed, as the application saw. @throws SegnoError `not_found`, `conflict` for another version */
+  grantConsent(userId: string, consent: { readonly purpose: string; readonly version: number }): Promise<void>;
+  /** Takes a consent back. @returns false when there was none */
+  withdrawConsent(userId: string, purpose: string): Promise<boolean>;
   /**
    * Makes a confidential client with listed scopes and an end, a day from now by default. The answer holds its secret,
    * this once. @throws SegnoError `invalid_input`, `invalid_scope`, `invalid_target`
@@ -94,6 +101,20 @@ function verbsOf(run: () => Promise<Running>): SegnoApi {
     async revokeServiceAccount(clientId) {
       const running = await run();
       return await revokeServiceAccount(running.engine, clientId, actorOf(running));
+    },
+    async listConsents(userId) {
+      const { engine } = await run();
+      return await listConsents(engine, engine.store.db, userId);
+    },
+    async grantConsent(userId, { purpose, version }) {
+      const running = await run();
+      const { engine } = running;
+      if ((await readUser(engine, engine.store.db, userId)) === undefined) throw new SegnoError("not_found");
+      await grantConsent(engine, { userId, purpose, version }, actorOf(running));
+    },
+    async withdrawConsent(userId, purpose) {
+      const running = await run();
+      return await withdrawConsent(running.engine, { userId, purpose }, actorOf(running));
     },
     async getUser(userId) {
       const { engine } = await run();

@@ -47,6 +47,7 @@ import { sweepStatusIndexes } from "./status-lists/index.js";
 import { statusListRoutes } from "./status-lists/routes.js";
 import { durableState, type HotState, hotState, sweepExpired } from "./storage/index.js";
 import { sweepTokens, tokenRoutes } from "./tokens/index.js";
+import { consentRoutes } from "./consents/routes.js";
 import { userRoutes } from "./users/routes.js";
 
 /** Everything that runs once the store is open. */
@@ -195,6 +196,7 @@ function routesOf(engine: Engine, health: () => Promise<HealthReport>): readonly
     ...tokenRoutes(engine),
     ...statusListRoutes(engine),
     ...userRoutes(engine),
+    ...consentRoutes(engine),
     ...emailRoutes(engine),
     ...passkeyRoutes(engine),
     ...healthRoutes(health),

@@ -40,6 +40,11 @@ export interface SegnoOptions {
   readonly tokens?: TokenOptions;
   /** Confidential clients: back ends that authenticate and get tokens of their own, by client id. Default none. */
   readonly services?: Readonly<Record<string, ServiceOptions>>;
+  /**
+   * What people may agree to, by purpose. A scope that a purpose lists is in a token only while the person agrees to the
+   * version in force; sessions by cookie never hold it. Default none.
+   */
+  readonly consents?: Readonly<Record<string, ConsentOptions>>;
   /** How client certificates get here when a proxy ends TLS. Default: only the TLS socket's own certificate counts. */
   readonly clientCertificate?: ClientCertificateOptions;
   /** The keys that sign access tokens. */
@@ -131,6 +136,13 @@ export interface TokenOptions {
   readonly clients?: readonly string[];
   /** Resource servers that may introspect: id to secret. Default none. Else `SEGNO_INTROSPECTION_CLIENTS` (`id:secret,...`). */
   readonly introspectionClients?: Readonly<Record<string, string>>;
+}
+/** A purpose that people may agree to. */
+export interface ConsentOptions {
+  /** Of the text that is shown, a whole number from 1. Raising it asks everybody again. */
+  readonly version: number;
+  /** Scopes of `tokens.scopes` that need it. Default none: the consent is kept and told, and changes no token. */
+  readonly scopes?: readonly string[];
 }
 /** A confidential client. What is not listed it may not do. */
 export interface ServiceOptions {
@@ -277,6 +289,9 @@ export interface ResolvedConfig {
   readonly session: Required<SessionOptions>;
   readonly tokens: Required<TokenOptions>;
   readonly keys: Required<Omit<KeyOptions, "custody">>;
+  /** What a session by cookie holds: `tokens.scopes` without those that need a consent. */
+  readonly sessionScopes: readonly string[];
+  readonly consents: ReadonlyMap<string, Required<ConsentOptions>>;
   readonly services: ReadonlyMap<string, ServiceClient>;
   readonly clientCertificate: ClientCertificateOptions | undefined;
   readonly audit: Required<AuditOptions> | undefined;

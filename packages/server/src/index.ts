@@ -9,6 +9,7 @@ export type {
   ClientAuthentication,
   ClientCertificateOptions,
   ClientIpOptions,
+  ConsentOptions,
   DelegationOptions,
   AuditOptions,
   KeyOptions,
@@ -21,6 +22,7 @@ export type {
   SignInOptions,
   TokenOptions,
 } from "./config.js";
+export type { Consent } from "./consents/index.js";
 export type { LogFields, Logger, MailMessage, MailTransport, RandomSource, RequestView } from "./engine.js";
 export type { EventListener } from "./events/index.js";
 export type { HealthReport } from "./http/index.js";

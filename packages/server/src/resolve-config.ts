@@ -7,6 +7,7 @@ import {
   isLoopback,
   listOf,
   readAudit,
+  readConsents,
   readBasePath,
   readBaseUrl,
   readClientCertificate,
@@ -66,6 +67,7 @@ const knownOptions = new Set<string>([
   "session",
   "tokens",
   "services",
+  "consents",
   "clientCertificate",
   "keys",
   "rateLimit",
@@ -117,6 +119,7 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
   const tokens = readTokens(options.tokens ?? {}, issuer, env("SEGNO_INTROSPECTION_CLIENTS"), faults);
   const { clients: publicClients, introspectionClients, accessTokenSeconds } = tokens;
   const around = { issuer, publicClients, introspectionClients: Object.keys(introspectionClients), accessTokenSeconds };
+  const consents = readConsents(options.consents ?? {}, tokens.scopes, faults);
   const config: ResolvedConfig = {
     production,
     baseUrl: base.origin,
@@ -138,6 +141,8 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
     session: readSession(options.session ?? {}, faults),
     tokens,
     keys: readKeys(options.keys ?? {}, faults),
+    consents,
+    sessionScopes: tokens.scopes.filter((scope) => ![...consents.values()].some((rule) => rule.scopes.includes(scope))),
     services: readServices(options.services ?? {}, around, faults),
     clientCertificate: readClientCertificate(options.clientCertificate, clientIp, faults),
     audit: readAudit(options.audit, issuer, faults),

@@ -37,6 +37,7 @@ const bodies: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   revokeSessions: { which: "others" },
   createSessionToken: {},
   createSessionGrant: {},
+  grantConsent: { purpose: "marketing", version: 1 },
   updateUser: { displayName: "x" },
   deleteUser: {},
   startEmailSignIn: { email: "somebody@example.com" },
@@ -128,6 +129,7 @@ describe.each(databases)("every route ($name)", ({ skipped, create }) => {
       database: database.source(),
       rateLimit: false,
       tokens: { introspectionClients: { rs: "introspection-secret-0123456789abcdef" } },
+      consents: { marketing: { version: 1 } },
     });
     routes = await routesOf(test);
   });

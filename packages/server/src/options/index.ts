@@ -1,3 +1,4 @@
+export { readConsents } from "./consents.js";
 export { readAudit } from "./audit.js";
 export { readClientCertificate, readClientIp } from "./client-address.js";
 export { readCustody, readKeys } from "./keys.js";

@@ -80,7 +80,7 @@ function judge(engine: Engine, row: SessionRow | undefined): AuthState {
     subject: row.user_id,
     sessionId: row.id,
     clientId: row.client_id,
-    scopes: engine.config.tokens.scopes,
+    scopes: engine.config.sessionScopes,
     acr: row.acr,
     amr: Object.freeze(JSON.parse(row.amr) as string[]),
     authTime: Math.floor(row.auth_time / 1000),

@@ -117,6 +117,14 @@ export interface Schema {
     /** When it was told that nobody finished it. */
     abandoned_at: number | null;
   };
+  /** What people said to the purposes of the configuration: one row each, the last answer. */
+  readonly segno_consents: {
+    user_id: string;
+    purpose: string;
+    version: number;
+    granted_at: number;
+    withdrawn_at: number | null;
+  };
   readonly segno_passkeys: {
     id: string;
     credential_id: string;

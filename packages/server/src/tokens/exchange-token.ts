@@ -1,4 +1,5 @@
 import { type AccessTokenClaims, type Confirmation, SegnoError, scopeList } from "@segno/core";
+import { scopesHeld } from "../consents/index.js";
 import type { ServiceClient } from "../config.js";
 import type { Actor, Engine } from "../engine.js";
 import { confirmationFor } from "./grant-client-credentials.js";
@@ -53,7 +54,8 @@ export async function exchangeToken(engine: Engine, input: ExchangeInput, actor:
   await checkActorToken(engine, input);
   const audience = audiencesFor(service, input.targets);
   if (typeof audience !== "string") throw new SegnoError("invalid_target");
-  const scope = narrowedScope(service, subject, input.scope);
+  const scopes = await scopesHeld(engine, engine.store.db, { userId: subject.sub, scopes: scopeList(subject.scope) });
+  const scope = narrowedScope(service, scopes, input.scope);
   const confirmation = await confirmationOf(input, subject);
   const minted = await engine.store.transaction(async (trx) => {
     const token = await mintDelegatedToken(engine, trx, { service, subject, audience, scope, confirmation });
@@ -121,8 +123,8 @@ async function checkActorToken(engine: Engine, input: ExchangeInput): Promise<vo
  * What both hold, or what of it was asked for.
  * @throws SegnoError `invalid_scope`
  */
-function narrowedScope(service: ServiceClient, subject: AccessTokenClaims, asked: string | undefined): string {
-  const shared = scopeList(subject.scope).filter((scope) => service.scopes.includes(scope));
+function narrowedScope(service: ServiceClient, held: readonly string[], asked: string | undefined): string {
+  const shared = held.filter((scope) => service.scopes.includes(scope));
   if (asked === undefined) return shared.join(" ");
   const wanted = [...new Set(scopeList(asked))];
   if (!wanted.every((scope) => shared.includes(scope))) throw new SegnoError("invalid_scope");

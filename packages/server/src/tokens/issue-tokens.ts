@@ -1,4 +1,5 @@
 import type { Actor, Db, Engine, NewEvent } from "../engine.js";
+import { scopesHeld } from "../consents/index.js";
 import { takeStatusIndex } from "../status-lists/index.js";
 import { allowedAudience, allowedScope, type MintedAccessToken, mintAccessToken } from "./mint-access-token.js";
 import { hashRefreshToken, newRefreshToken } from "./refresh-token.js";
@@ -36,7 +37,8 @@ const maxFamiliesPerSession = 10;
 export async function issueTokens(engine: Engine, trx: Db, input: IssueTokens, actor: Actor): Promise<Tokens> {
   const { session, jkt } = input;
   const audience = allowedAudience(engine.config, input.audience);
-  const scope = allowedScope(engine.config.tokens.scopes, input.scope);
+  const held = { userId: session.user_id, scopes: engine.config.tokens.scopes };
+  const scope = allowedScope(await scopesHeld(engine, trx, held), input.scope);
   const who = { ...actor, subject: session.user_id, sessionId: session.id, clientId: session.client_id };
   const token = { session, clientId: session.client_id, audience, scope, jkt };
   if (!input.withRefresh) {
@@ -44,7 +46,13 @@ export async function issueTokens(engine: Engine, trx: Db, input: IssueTokens, a
     await engine.events.appendAll(trx, who, [issuedEvent({ minted })]);
     return presentTokens(minted);
   }
-  const family = await beginFamily(engine, trx, { session, audience, scope, jkt });
+  const family = await beginFamily(engine, trx, {
+    session,
+    audience,
+    // what needs a consent is decided anew for each of its tokens
+    scope: allowedScope(engine.config.tokens.scopes, input.scope),
+    jkt,
+  });
   const minted = await mintAccessToken(engine, trx, { ...token, statusIndex: family.statusIndex });
   await engine.events.appendAll(trx, who, [issuedEvent({ minted, familyId: family.id })]);
   return { ...presentTokens(minted), refreshToken: family.token, refreshExpiresInSeconds: family.expiresInSeconds };

@@ -1,4 +1,5 @@
 import { SegnoError, type SegnoErrorCode } from "@segno/core";
+import { scopesHeld } from "../consents/index.js";
 import type { Actor, Db, Engine, RateRule } from "../engine.js";
 import { forgetSession } from "../sessions/index.js";
 import { issuedEvent, presentTokens, type Tokens } from "./issue-tokens.js";
@@ -156,7 +157,8 @@ async function answer(
   actor: Actor,
 ): Promise<Outcome> {
   const { family, session, successor, input, nowMs, isRepeat } = redeemed;
-  const scope = allowedScope(family.scope === "" ? [] : family.scope.split(" "), input.scope);
+  const scopes = family.scope === "" ? [] : family.scope.split(" ");
+  const scope = allowedScope(await scopesHeld(engine, trx, { userId: family.user_id, scopes }), input.scope);
   const jkt = family.dpop_jkt ?? input.jkt;
   const minted = await mintAccessToken(engine, trx, {
     session,

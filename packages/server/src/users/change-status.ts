@@ -1,4 +1,5 @@
 import { SegnoError } from "@segno/core";
+import { eraseConsents } from "../consents/index.js";
 import type { Actor, Db, Engine } from "../engine.js";
 import { revokeSessionsOfUser } from "../sessions/index.js";
 import {
@@ -48,6 +49,7 @@ export async function cutOff(
 export async function erase(engine: Engine, trx: Db, userId: string): Promise<void> {
   await deleteAuthenticators(trx, userId);
   await deleteClaims(trx, { userId });
+  await eraseConsents(trx, userId);
   await updateUser(trx, userId, {
     display_name: null,
     user_handle: `deleted:${userId}`,

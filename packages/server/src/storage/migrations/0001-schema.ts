@@ -87,6 +87,11 @@ const tables = [
   // what the sweep has not told of yet
   `create index segno_attempts_open on segno_attempts (expires_at) where consumed_at is null and abandoned_at is null`,
 
+  `create table segno_consents (
+    user_id text not null references segno_users (id) on delete cascade, purpose text not null, version {int} not null,
+    granted_at {time} not null, withdrawn_at {time}, primary key (user_id, purpose)
+  ) {end}`,
+
   `create table segno_passkeys (
     id text primary key, credential_id text not null unique, user_id text not null references segno_users (id) on delete cascade,
     public_key text not null, counter {real} not null, transports text not null, aaguid text not null,
