@@ -19,8 +19,8 @@ const scripts = new URL("../../scripts/", import.meta.url);
 const { startPostgres } = (await import(new URL("postgres.mjs", scripts).href)) as {
   startPostgres(): Promise<Started>;
 };
-const { startRedis, isOpen } = (await import(new URL("redis.mjs", scripts).href)) as {
-  startRedis(): Promise<Started>;
+const { startRedis } = (await import(new URL("redis.mjs", scripts).href)) as { startRedis(): Promise<Started> };
+const { isOpen } = (await import(new URL("server-process.mjs", scripts).href)) as {
   isOpen(port: number): Promise<boolean>;
 };
 

@@ -2,6 +2,7 @@
 import { Admin, Consumer, Producer, stringDeserializers, stringSerializers } from "@platformatic/kafka";
 import { expect, it } from "vitest";
 import { type KafkaPeer, kafkaPeer } from "../../../test/peers.js";
+import { type PageSink, runPageBlock } from "../../../test/page-code.js";
 import {
   arrivedOf,
   comingsOf,
@@ -56,7 +57,7 @@ async function read(topic: string): Promise<ReadEvent[]> {
 async function start(): Promise<SinkReceiver | { readonly missing: string }> {
   if ("missing" in peer) return peer;
   const admin = new Admin(client());
-  await admin.createTopics({ topics: ["identity"], partitions: 3, replicas: 1 });
+  await admin.createTopics({ topics: ["identity", "identity-events"], partitions: 3, replicas: 1 });
   await admin.createTopics({
     topics: ["small"],
     partitions: 1,
@@ -74,6 +75,15 @@ await sinkContract({ name: "Kafka", start, isDeduplicating: false, limitMs: 4_00
     const { sink, end } = await open(topic);
     return deliverOn(sink)(batch).finally(end);
   };
+
+  it("does what the page about it says", async () => {
+    process.env["KAFKA_BROKER"] = server().address;
+    const { sink, stop } = (await runPageBlock("concepts/event-brokers.md", "kafka.ts")) as unknown as PageSink;
+    const batch = outgoingEvents(10);
+    await deliverOn(sink)(batch);
+    await stop();
+    expect((await read("identity-events")).map(({ id }) => id).toSorted()).toEqual(batch.map(({ event }) => event.id));
+  });
 
   it("says what the protocol binding of CloudEvents says; a subject stays in its partition", async () => {
     const batch = [outgoingEvent({ subject: "usr_a" }), outgoingEvent({ subject: null }), ...outgoingEvents(9)];

@@ -3,6 +3,7 @@ import { jetstream, jetstreamManager, StorageType } from "@nats-io/jetstream";
 import { connect, headers, type MsgHdrs, nanos } from "@nats-io/transport-node";
 import { expect, it } from "vitest";
 import { type NatsPeer, natsPeer } from "../../../test/peers.js";
+import { type PageSink, runPageBlock } from "../../../test/page-code.js";
 import {
   arrivedOf,
   comingsOf,
@@ -70,6 +71,20 @@ await sinkContract({ name: "NATS JetStream", start, isDeduplicating: true }, (re
     const { sink, end } = await open(options);
     return deliverOn(sink)(batch).finally(end);
   };
+
+  it("does what the page about it says", async () => {
+    process.env["NATS_URL"] = server().url;
+    const manager = await connection();
+    await (await jetstreamManager(manager)).streams.delete("IDENTITY");
+    await manager.close();
+    await runPageBlock("concepts/event-brokers.md", "make-nats-stream.ts");
+    const { sink, stop } = (await runPageBlock("concepts/event-brokers.md", "nats.ts")) as unknown as PageSink;
+    const batch = outgoingEvents(10);
+    await deliverOn(sink)(batch);
+    await deliverOn(sink)(batch);
+    await stop();
+    expect(await arrivedOf(receiver(), batch)).toHaveLength(10);
+  });
 
   it("marks the payload as a CloudEvent, as its protocol binding says", async () => {
     const event = outgoingEvent();

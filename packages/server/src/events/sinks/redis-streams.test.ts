@@ -3,7 +3,15 @@ import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { expect, it } from "vitest";
 import { durableRedisPeer, type LivingRedisPeer } from "../../../test/peers.js";
-import { arrivedOf, comingsOf, type OpenSink, type SinkReceiver, sinkContract } from "../../../test/sink-contract.js";
+import { type PageSink, runPageBlock } from "../../../test/page-code.js";
+import {
+  arrivedOf,
+  comingsOf,
+  type OpenSink,
+  type SinkReceiver,
+  sinkContract,
+  untilDelivered,
+} from "../../../test/sink-contract.js";
 import { outgoingEvents } from "../../../test/sink-events.js";
 import type { OutgoingEvent } from "../sink.js";
 import { type RedisStreamSinkOptions, redisStreamSink } from "./redis-streams.js";
@@ -69,6 +77,18 @@ for (const [library, open] of Object.entries(clients)) {
         const { sink, end } = await open(peerOf(receiver()), options);
         return sink.deliver(batch, AbortSignal.timeout(3_000)).finally(end);
       };
+
+      it.runIf(library === "ioredis")("does what the page about it says", async () => {
+        process.env["REDIS_URL"] = peerOf(receiver()).url;
+        const { sink, stop } = (await runPageBlock(
+          "concepts/event-brokers.md",
+          "redis-streams.ts",
+        )) as unknown as PageSink;
+        const batch = outgoingEvents(10);
+        await untilDelivered((events) => sink.deliver(events, AbortSignal.timeout(3_000)), batch);
+        await stop();
+        expect(await arrivedOf(receiver(), batch)).toHaveLength(10);
+      });
 
       it("keeps the order of all events, whatever their subject", async () => {
         const batch = outgoingEvents(30);
