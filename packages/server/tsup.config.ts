@@ -4,6 +4,7 @@ import { packageBuild } from "../../scripts/tsup-package.js";
 export default {
   ...packageBuild([
     "src/index.ts",
+    "src/events/sinks/index.ts",
     "src/events/sinks/kafka.ts",
     "src/events/sinks/nats.ts",
     "src/events/sinks/redis-streams.ts",

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import * as events from "./events/sinks/index.js";
 import * as kafka from "./events/sinks/kafka.js";
 import * as nats from "./events/sinks/nats.js";
 import * as redisStreams from "./events/sinks/redis-streams.js";
@@ -26,6 +27,7 @@ it("exports a named list; a change here needs a changeset", () => {
     "vaultRemote",
     "vaultWrapped",
   ]);
+  expect(Object.keys(events).toSorted()).toEqual(["verifyWebhook", "webhookSink"]);
   expect(Object.keys(kafka)).toEqual(["kafkaSink"]);
   expect(Object.keys(nats)).toEqual(["natsSink"]);
   expect(Object.keys(redisStreams)).toEqual(["redisStreamSink"]);

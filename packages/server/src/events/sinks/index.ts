@@ -1,0 +1,6 @@
+/** Receivers of events outside this process that need no broker. */
+export type { EventFilter, EventSink, OutgoingEvent, Refusal } from "../sink.js";
+export type { SinkChoice } from "./choice.js";
+export type { HttpSinkOptions } from "./http-post.js";
+export { verifyWebhook, type VerifiedWebhook, type WebhookDelivery } from "./verify-webhook.js";
+export { webhookSink, type WebhookSinkOptions } from "./webhook.js";
