@@ -65,6 +65,10 @@ export function createSegnoClient(options: SegnoClientOptions = {}): SegnoClient
     timeoutMs: options.timeoutMs ?? 10_000,
     delay,
     random: options.random ?? randomNumber,
+    wallMs,
+    // a page of another origin asks first before it sends a header of its own; with a token it asks anyway
+    isTraced: () => mode === "token" || origin() === (globalThis.location?.origin ?? origin()),
+    onSpan: options.onSpan,
   });
   const storage = options.storage ?? createMemoryStorage();
   const grants = createGrantStore(storage, scopeName);

@@ -21,6 +21,7 @@ export type {
 export type { SessionState, SessionStore } from "./session/session-store.js";
 export { sessionStateOf } from "./session/session-store.js";
 export type { TokenOptions } from "./tokens/token-source.js";
+export type { ClientSpan } from "./trace.js";
 export type {
   EmailAttempt,
   JsonObject,

@@ -1,5 +1,6 @@
 import type { ProofKeyStore } from "./dpop/key-store.js";
 import type { Clock, Locks, TabChannel, TokenStorage } from "./ports.js";
+import type { ClientSpan } from "./trace.js";
 import type { SessionSnapshot } from "./wire.js";
 
 /** Options of `createSegnoClient`. All have defaults; a browser on the service's own origin needs none. */
@@ -30,6 +31,8 @@ export interface SegnoClientOptions {
   /** Opens a channel to the other tabs; undefined: there are none. */
   readonly openChannel?: (name: string) => TabChannel | undefined;
   readonly proofKeys?: ProofKeyStore;
+  /** Told of every request once it ended, also of each repeat: to send it to where the page's traces go. */
+  readonly onSpan?: (span: ClientSpan) => void;
   /** Waits, for retries. */
   readonly delay?: (milliseconds: number) => Promise<void>;
   /** Jitter, 0 to 1. */

@@ -57,6 +57,7 @@ export function parseError(status: number, headers: Headers, body: unknown): Cli
   const when = (text(retry["when"]) as RetryWhen | undefined) ?? retryOf(code, status);
   const afterSeconds = seconds(retry["afterSeconds"]) ?? seconds(headers.get("retry-after"));
   const requestId = text(problem["requestId"]) ?? headers.get("x-request-id") ?? undefined;
+  const supportCode = text(problem["supportCode"]);
   const fields = Array.isArray(problem["fields"]) ? problem["fields"].filter(isField) : undefined;
   const stepUp = code === "insufficient_user_authentication" ? parseStepUp(headers) : undefined;
   return {
@@ -65,6 +66,7 @@ export function parseError(status: number, headers: Headers, body: unknown): Cli
     status,
     retry: { when, ...(afterSeconds === undefined ? {} : { afterSeconds }) },
     ...(requestId === undefined ? {} : { requestId }),
+    ...(supportCode === undefined ? {} : { supportCode }),
     ...(fields === undefined ? {} : { fields }),
     ...(stepUp === undefined ? {} : { stepUp }),
   };

@@ -17,6 +17,8 @@ export interface ClientError {
   readonly retry: { readonly when: RetryWhen; readonly afterSeconds?: number };
   /** Quote this to support: it finds the request in logs and traces. */
   readonly requestId?: string;
+  /** The same in eight digits that a person can read out: `segno support CODE` finds the request. */
+  readonly supportCode?: string;
   readonly fields?: readonly FieldError[];
   /** What a step-up has to reach, from the challenge (RFC 9470). Only with `insufficient_user_authentication`. */
   readonly stepUp?: StepUpRequirement;

@@ -1,5 +1,6 @@
 import { localError, parseError } from "./parse-error.js";
-import { failure, type Result, success } from "./result.js";
+import { type ClientSpan, createTracer, offlineCode, spanName, type SpanStart } from "./trace.js";
+import { type ClientError, failure, type Result, success } from "./result.js";
 
 export interface RequestSpec {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
@@ -25,6 +26,10 @@ export interface TransportOptions {
   readonly timeoutMs: number;
   readonly delay: (milliseconds: number) => Promise<void>;
   readonly random: () => number;
+  readonly wallMs: () => number;
+  /** Whether the service is told of the trace: not where that alone would cost a preflight. */
+  readonly isTraced: () => boolean;
+  readonly onSpan?: ((span: ClientSpan) => void) | undefined;
 }
 
 export type Send = <T>(spec: RequestSpec) => Promise<Result<T>>;
@@ -35,11 +40,13 @@ const longestDelayMs = 10_000;
 
 /** Sends a request and repeats it where the error says so, the method is safe to repeat, and the wait is short. */
 export function createTransport(options: TransportOptions): Send {
+  const tracer = createTracer(options.wallMs);
   return async <T>(spec: RequestSpec): Promise<Result<T>> => {
+    const traceId = tracer.trace(spec);
     const isIdempotent = spec.isIdempotent ?? (spec.method === "GET" || spec.method === "DELETE");
     let hasFollowedUp = false;
     for (let tries = 1; ; tries += 1) {
-      const { result, again } = await sendOnce<T>(options, spec);
+      const { result, again } = await sendOnce<T>(options, spec, tracer.span(traceId));
       if (again && !hasFollowedUp) {
         hasFollowedUp = true;
         tries -= 1;
@@ -72,14 +79,24 @@ function isOffline(): boolean {
 async function sendOnce<T>(
   options: TransportOptions,
   spec: RequestSpec,
+  span: SpanStart,
 ): Promise<{ readonly result: Result<T>; readonly again: boolean }> {
+  const startedAtMs = options.wallMs();
+  const startedMs = performance.now();
+  let answer: Response | undefined;
+  let result: Result<T> | undefined;
   const url = options.url(spec.path);
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), options.timeoutMs);
   try {
-    const response = await options.fetch(url, {
+    answer = await options.fetch(url, {
       method: spec.method,
-      headers: { accept: "application/json", ...contentType(spec), ...(await spec.headers?.(spec.method, url)) },
+      headers: {
+        accept: "application/json",
+        ...(options.isTraced() ? { traceparent: span.traceparent } : {}),
+        ...contentType(spec),
+        ...(await spec.headers?.(spec.method, url)),
+      },
       ...encode(spec),
       credentials: options.credentials,
       cache: "no-store",
@@ -87,12 +104,44 @@ async function sendOnce<T>(
       redirect: "error",
       signal: abort.signal,
     });
-    const again = spec.onResponse?.(response) === true;
-    return { result: await read<T>(response), again };
+    const again = spec.onResponse?.(answer) === true;
+    result = await read<T>(answer);
+    return { result, again };
   } catch {
-    return { result: failure(localError(abort.signal.aborted ? "timeout" : "network")), again: false };
+    const error = localError(abort.signal.aborted ? "timeout" : "network");
+    result = failure({ ...error, supportCode: offlineCode(span.traceId, startedAtMs) });
+    return { result, again: false };
   } finally {
     clearTimeout(timer);
+    tell(options, spec, { span, startedAtMs, startedMs, answer, error: result?.error ?? null });
+  }
+}
+
+/** What listens cannot break the call. */
+function tell(
+  { onSpan }: TransportOptions,
+  spec: RequestSpec,
+  sent: {
+    readonly span: SpanStart;
+    readonly startedAtMs: number;
+    readonly startedMs: number;
+    readonly answer: Response | undefined;
+    readonly error: ClientError | null;
+  },
+): void {
+  try {
+    onSpan?.({
+      name: spanName(spec),
+      traceId: sent.span.traceId,
+      spanId: sent.span.spanId,
+      startedAtMs: sent.startedAtMs,
+      durationMs: performance.now() - sent.startedMs,
+      status: sent.answer?.status ?? 0,
+      code: sent.error?.code ?? null,
+      requestId: sent.answer?.headers.get("x-request-id") ?? null,
+    });
+  } catch {
+    // its own affair
   }
 }
 

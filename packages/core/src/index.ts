@@ -60,8 +60,11 @@ export {
 } from "./telemetry/events.js";
 export { type FailureClass, failureClassOf } from "./telemetry/failure-class.js";
 export {
+  type CommittedEvent,
+  type NoteAttributes,
   type OperationContext,
   type OperationEnd,
+  type TelemetryFigure,
   type TelemetryHook,
   type TelemetryScope,
   type TelemetryValue,

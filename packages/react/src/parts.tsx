@@ -1,6 +1,7 @@
 import type { ClientError } from "@segno/client";
 import { type ComponentProps, type FormEvent, type ReactNode, useId } from "react";
 import { errorText, useSegno } from "./context.js";
+import { fill } from "./messages/messages.js";
 
 /** A button that stays focusable while its action runs; the flow itself ignores the second click. */
 export function Button({
@@ -47,7 +48,20 @@ export function Problem({ error }: { readonly error: ClientError | null }): Reac
           <b>{messages.errorLabel}</b> {errorText(messages, error)}
         </p>
       )}
+      <SupportCode error={error} />
     </div>
+  );
+}
+
+/** What a person can read out to support. */
+export function SupportCode({ error }: { readonly error: ClientError | null }): ReactNode {
+  const { messages } = useSegno();
+  return (
+    error?.supportCode && (
+      <p data-part="support-code">
+        <small>{fill(messages.supportCode, { code: error.supportCode })}</small>
+      </p>
+    )
   );
 }
 

@@ -29,6 +29,7 @@ import {
   createKeyrings,
   createLocalCustody,
   createVerifiers,
+  custodyId,
   type Keyring,
   type Keyrings,
   openCustody,
@@ -37,6 +38,16 @@ import {
   withOutsideWork,
 } from "./keys/index.js";
 import { createMailQueue } from "./mail/index.js";
+import {
+  createEngineMetrics,
+  createFigures,
+  createObserver,
+  type EngineMetrics,
+  metricsRoutes,
+  observedCheck,
+  observedSigner,
+  observedTransport,
+} from "./observability/index.js";
 import { hasAccount } from "./users/index.js";
 import type { ResolvedOptions } from "./resolve-config.js";
 import { createIdSource } from "./runtime.js";
@@ -57,6 +68,8 @@ export interface Running {
   /** The keys of access tokens. */
   readonly keyring: Keyring;
   readonly keyrings: Keyrings;
+  /** Undefined where none are kept. */
+  readonly metrics: EngineMetrics | undefined;
   readonly exchange: Exchange;
   readonly handler: Handler;
   authenticate(input: AuthenticateInput & { readonly withAccount?: boolean }): AuthState | Promise<AuthState>;
@@ -81,22 +94,27 @@ export async function compose(resolved: ResolvedOptions, options: ComposeOptions
   }
 }
 
-async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], hasBackground: boolean): Promise<Running> {
-  const { config, log, hooks } = resolved;
+async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBackground: boolean): Promise<Running> {
+  const { config, log } = resolved;
+  const metrics = config.metrics === undefined ? undefined : createEngineMetrics();
+  const hooks = metrics === undefined ? resolved.hooks : [...resolved.hooks, metrics.hook];
+  const observer = createObserver(hooks);
+  const opened = observer.store(bare);
   const { clock, random, newId, store, prepared } = repeatable(resolved, opened);
   const secrets = createSecrets(config.secrets, random);
   const base = { config, clock, random, newId, store, secrets, log };
-  const events = createEventLog(base, { source: config.issuer, ...personalOf(config, secrets) });
+  const events = createEventLog(base, { source: config.issuer, observer, ...personalOf(config, secrets) });
   const mail = createMailQueue(
     { ...base, hasAccount: (email) => hasAccount(engine, store.db, email) },
-    resolved.transport,
+    observedTransport(resolved.transport, observer),
   );
   // keys keep to the store and the time as they are: what they do never runs again
   const ofKeys = { ...base, clock: resolved.clock, random: resolved.random, store: opened, events };
-  const guarded = openCustody(ofKeys, resolved.custody, hooks);
+  const guarded = openCustody(ofKeys, resolved.custody, observer);
   const local = createLocalCustody(secrets);
   const keyrings = createKeyrings({ ...ofKeys, guarded, verifiers: createVerifiers(ofKeys), prepared, local });
   const keyring = keyrings.accessToken;
+  const signer = observedSigner(keyring, observer, custodyId(guarded.custody));
   const { buckets, firstUse } = hotStateOf(resolved, store);
   const limiter = createRateLimiter({ buckets, clock, isOn: config.rateLimit });
   const ofRecord = {
@@ -109,7 +127,7 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
     fetch: resolved.fetch,
     events,
     mail,
-    signer: keyring,
+    signer,
     limiter,
     firstUse,
   };
@@ -117,18 +135,20 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
 
   const certificateOf = createCertificateResolver(config);
   const how = { sessionCookie: cookieNames(config.isSecure).session, certificateOf };
-  const authenticate: Running["authenticate"] = (input) => authenticateRequest(engine, how, input);
+  const check: Running["authenticate"] = (input) => authenticateRequest(engine, how, input);
+  const authenticate = observedCheck(check, observer, store.dialect);
   const health = () =>
     checkHealth({
       store: () => store.ping().then(() => true),
       keys: () => keysHealth(keyring),
     });
-  const routes = routesOf(engine, health);
+  observer.offer(createFigures({ store: bare, clock: resolved.clock }));
+  const routes = routesOf(engine, health, metricsRoutes(metrics, config.metrics?.token));
   const factsOf = createRequestFacts(
     { log, deviceIdOf: (cookies) => deviceIdOf(engine, cookies), deviceClassOf },
     resolved,
   );
-  const parts = { config, clock, random, newId, log, limiter, hooks, factsOf };
+  const parts = { config, clock, random, newId, log, limiter, observer, factsOf };
   const exchange = createExchange({
     ...parts,
     tellRefused: (run, error) => tellRefused(engine, run, error),
@@ -148,6 +168,7 @@ async function composeOn(resolved: ResolvedOptions, opened: Engine["store"], has
     events,
     keyring,
     keyrings,
+    metrics,
     authenticate,
     health,
     exchange,
@@ -190,7 +211,7 @@ async function keysHealth(keyring: Keyring): Promise<"ok" | "degraded" | "failin
   return status;
 }
 
-function routesOf(engine: Engine, health: () => Promise<HealthReport>): readonly Route[] {
+function routesOf(engine: Engine, health: () => Promise<HealthReport>, metrics: readonly Route[]): readonly Route[] {
   const routes: Route[] = [
     ...sessionRoutes(engine),
     ...tokenRoutes(engine),
@@ -200,6 +221,7 @@ function routesOf(engine: Engine, health: () => Promise<HealthReport>): readonly
     ...emailRoutes(engine),
     ...passkeyRoutes(engine),
     ...healthRoutes(health),
+    ...metrics,
     openApiRoute(engine.config, () => routes),
   ];
   return routes;

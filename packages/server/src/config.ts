@@ -69,6 +69,11 @@ export interface SegnoOptions {
   readonly experiment?: (request: RequestView) => { readonly experiment: string; readonly variant: string } | null;
   /** Look on while requests are served; they cannot change or delay them. */
   readonly telemetry?: readonly TelemetryHook[];
+  /**
+   * Keeps figures for Prometheus: `segno.metricsText()` writes them. With a token of at least 32 characters there is also
+   * `GET {basePath}/metrics`, for whoever sends it as `Authorization: Bearer`. Default: none. Else `SEGNO_METRICS_TOKEN`.
+   */
+  readonly metrics?: boolean | MetricsOptions;
   /** Where log lines go. Default: JSON lines on stdout and stderr. */
   readonly logger?: Logger;
   /** Replaced in tests only: where time comes from. */
@@ -77,6 +82,12 @@ export interface SegnoOptions {
   readonly random?: RandomSource;
   /** Replaced in tests only. */
   readonly fetch?: typeof globalThis.fetch;
+}
+
+/** Figures for Prometheus. */
+export interface MetricsOptions {
+  /** What a scraper must send, at least 32 random characters. Without it there is no route. */
+  readonly token?: string;
 }
 
 /** Which ways to sign in exist. */
@@ -277,6 +288,8 @@ export interface ResolvedConfig {
   readonly clientIp: ClientIpOptions | undefined;
   readonly rateLimit: boolean;
   readonly migrations: "auto" | "check";
+  /** Undefined: no figures are kept. */
+  readonly metrics: MetricsOptions | undefined;
   readonly progressiveDetails: readonly "displayName"[];
   readonly signIn: {
     readonly passkey:

@@ -34,6 +34,8 @@ export type {
   MailQueue,
   MailTransport,
   NewEvent,
+  ObservedRequest,
+  Observer,
   PersonalFields,
   RandomSource,
   RateBuckets,

@@ -5,6 +5,7 @@ import * as nats from "./events/sinks/nats.js";
 import * as redisStreams from "./events/sinks/redis-streams.js";
 import * as root from "./index.js";
 import * as custody from "./keys/custody/index.js";
+import * as observability from "./observability/public.js";
 import * as redis from "./storage/redis.js";
 import * as sql from "./storage/sql.js";
 
@@ -31,6 +32,12 @@ it("exports a named list; a change here needs a changeset", () => {
   expect(Object.keys(kafka)).toEqual(["kafkaSink"]);
   expect(Object.keys(nats)).toEqual(["natsSink"]);
   expect(Object.keys(redisStreams)).toEqual(["redisStreamSink"]);
+  expect(Object.keys(observability).toSorted()).toEqual([
+    "metricDefinitions",
+    "openTelemetry",
+    "openTelemetryLogs",
+    "slowestStep",
+  ]);
   expect(Object.keys(redis)).toEqual(["redis"]);
   expect(Object.keys(sql).toSorted()).toMatchInlineSnapshot(`
     [

@@ -13,6 +13,7 @@ export type {
   DelegationOptions,
   AuditOptions,
   KeyOptions,
+  MetricsOptions,
   RetentionClass,
   PasskeyOptions,
   SegnoOptions,

@@ -2,6 +2,7 @@ import type { ClientIpOptions } from "./config.js";
 import { clientIpOf, cookieNames } from "./http/index.js";
 import { createKeyrings, createVerifiers, type KeyringHealth, openCustody } from "./keys/index.js";
 import { createEventLog } from "./events/index.js";
+import { createObserver } from "./observability/index.js";
 import { configurationError, type ResolvedOptions } from "./resolve-config.js";
 import { createIdSource } from "./runtime.js";
 import { withSchema } from "./schema.js";
@@ -177,7 +178,7 @@ async function inspectKeys(resolved: ResolvedOptions): Promise<KeyringHealth> {
     const secrets = createSecrets(config.secrets, random);
     const base = { config, clock, random, newId: createIdSource(clock, random), store, secrets, log };
     const parts = { ...base, events: createEventLog(base) };
-    const guarded = openCustody(parts, resolved.custody, resolved.hooks);
+    const guarded = openCustody(parts, resolved.custody, createObserver(resolved.hooks));
     const { accessToken } = createKeyrings({ ...parts, guarded, verifiers: createVerifiers(parts) });
     try {
       return await accessToken.health({ asksCustody: true });

@@ -3,10 +3,13 @@ import type {
   EventActor,
   JwkSet,
   KeySet,
+  NoteAttributes,
   Personal,
   PublicJwk,
   SegnoEventData,
   SegnoEventType,
+  TelemetryHook,
+  TelemetryValue,
 } from "@segno/core";
 import type { Kysely } from "kysely";
 import type { Schema } from "./storage/schema.js";
@@ -151,6 +154,34 @@ export interface EventLog {
   appendAll(trx: Db, actor: Actor, events: readonly NewEvent[]): Promise<void>;
   /** Asks for delivery soon; call after commit. Never waits for a subscriber. */
   nudge(): void;
+}
+
+/** A request as those see it who look on. */
+export interface ObservedRequest {
+  readonly operation: string;
+  readonly requestId: string;
+  readonly traceparent?: string | undefined;
+  readonly attributes: Readonly<Record<string, TelemetryValue>>;
+}
+
+/** Lets telemetry hooks look on. Without hooks everything here just runs the work. */
+export interface Observer {
+  /** False without hooks: what only they would read need not be made. */
+  readonly isOn: boolean;
+  /** A request: steps that run within it are its steps, also those of other folders. */
+  request<Result>(request: ObservedRequest, run: (note: NoteAttributes) => Promise<Result>): Promise<Result>;
+  /** A step of the request under way, or of none. */
+  step<Result>(
+    operation: string,
+    attributes: Readonly<Record<string, TelemetryValue>>,
+    run: (note: NoteAttributes) => Promise<Result>,
+  ): Promise<Result>;
+  /** The hooks of one operation, for those who run it themselves; with them it is a step like the others. */
+  hooksWith(own: readonly TelemetryHook[]): Pick<Observer, "step">;
+  /** An event was written in the transaction under way: hooks hear of it when that has committed. */
+  wrote(event: NewEvent): void;
+  /** W3C Trace Context of what runs now, if a hook traces it. */
+  traceparent(): string | undefined;
 }
 
 /** A compact JWS and the key that made it. */

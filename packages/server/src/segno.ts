@@ -46,6 +46,12 @@ export interface Segno extends SegnoEngine {
   inspect(sample?: InspectSample): Promise<SegnoInspection>;
   /** Whether requests can be served: the store answers and a key can sign. The body of `GET /health/ready`. */
   health(): Promise<HealthReport>;
+  /**
+   * The figures of this process in the Prometheus text format (version 0.0.4), for a listener of your own that the public
+   * does not reach. Some are looked up in the store, at most every five seconds; while it does not answer they are missing.
+   * @throws TypeError without the option `metrics`
+   */
+  metricsText(): Promise<string>;
   /** Stops background work, waits for what is under way and closes the store. */
   close(): Promise<void>;
 }
@@ -146,6 +152,10 @@ export function createSegno(options: SegnoOptions = {}): Segno {
     },
     inspect: (sample) => inspect(resolved, sample),
     health: async () => (await run()).health(),
+    async metricsText() {
+      if (config.metrics === undefined) throw new TypeError("No figures are kept. Set the option metrics to true.");
+      return (await (await run()).metrics?.text()) ?? "";
+    },
     close() {
       closing ??= stop();
       return closing;

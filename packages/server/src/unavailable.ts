@@ -1,5 +1,5 @@
 import type { PlainResponse, SegnoError } from "@segno/core";
-import { errorParts, httpDate } from "./http/index.js";
+import { errorParts, httpDate, supportCode } from "./http/index.js";
 
 /** What is answered while the store cannot be opened: the process lives, and everything else waits. */
 export function unavailable(
@@ -16,7 +16,10 @@ export function unavailable(
     const body = JSON.stringify({ status: "live" });
     return { status: 200, headers: { ...headers, "content-type": "application/json" }, setCookies: [], body };
   }
-  const failure = errorParts(error, "problem", { requestId: at.requestId });
+  const failure = errorParts(error, "problem", {
+    requestId: at.requestId,
+    supportCode: supportCode(at.requestId, at.nowMs),
+  });
   return {
     status: failure.status,
     headers: { ...failure.headers, ...headers },

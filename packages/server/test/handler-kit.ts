@@ -9,6 +9,7 @@ import {
   type Handler,
   type Route,
 } from "../src/http/index.js";
+import { createObserver } from "../src/observability/index.js";
 import { resolveOptions } from "../src/resolve-config.js";
 import { createIdSource, silentLogger, systemRandom } from "../src/runtime.js";
 import type { SegnoOptions } from "../src/config.js";
@@ -49,7 +50,7 @@ export function createTestExchange(kit: KitOptions): Exchange {
     newId: createIdSource(systemClock, systemRandom),
     log,
     limiter: kit.limiter ?? { take: async () => {} },
-    hooks: kit.options?.telemetry ?? [],
+    observer: createObserver(kit.options?.telemetry ?? []),
     routes: kit.routes,
     authenticate: () => kit.auth ?? { status: "anonymous" },
     certificateOf: createCertificateResolver(config),

@@ -1,4 +1,6 @@
 // Real servers that a test starts for itself, to break, flush and kill.
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 
 export interface RedisPeer {
   readonly url: string;
@@ -65,6 +67,13 @@ function required<Peer>(peer: Peer | Missing): Peer | Missing {
   return peer;
 }
 
+/** Whether a program is on the path. Where peers are required, a missing one is a failure. */
+export function isInstalled(program: string): boolean {
+  const isThere = (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
+  if (!isThere && process.env.SEGNO_REQUIRE_PEERS === "1")
+    throw new Error(`SEGNO_REQUIRE_PEERS=1, but ${program} is not installed.`);
+  return isThere;
+}
 export async function redisPeer(port?: number): Promise<RedisPeer | Missing> {
   return required(await startRedis(port === undefined ? {} : { port }));
 }

@@ -295,6 +295,8 @@ interface Envelope<Type extends SegnoEventType> {
   readonly outcome: "success" | "failure";
   /** Why, for every event with the outcome `failure`, and null for all others. */
   readonly failureClass: FailureClass | null;
+  /** W3C Trace Context of the span that wrote it, where tracing is on (the CloudEvents extension of that name). */
+  readonly traceparent?: string;
   readonly data: SegnoEventMap[Type];
 }
 

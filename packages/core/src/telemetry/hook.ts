@@ -1,4 +1,5 @@
 import { SegnoError } from "../errors.js";
+import type { SegnoEventData, SegnoEventType } from "./events.js";
 
 /** What may be said about an operation: plain facts. `Personal` values do not fit. */
 export type TelemetryValue = string | number | boolean | readonly string[];
@@ -9,12 +10,34 @@ export interface OperationContext {
   readonly operation: string;
   readonly requestId: string | null;
   readonly attributes: Readonly<Record<string, TelemetryValue>>;
+  /** The operation this one is a step of. */
+  readonly parent?: OperationContext;
+  /**
+   * W3C Trace Context of whoever asked, well-formed, where the request came through a listed proxy or from a page of a known
+   * origin. It names a trace and proves nothing.
+   */
+  readonly traceparent?: string;
 }
 
 /** How an operation ended. */
 export interface OperationEnd {
   readonly outcome: "success" | "failure";
   readonly durationMs: number;
+  /** What became known on the way, for example the status of the answer. */
+  readonly attributes?: Readonly<Record<string, TelemetryValue>>;
+}
+
+/** What a committed change tells, before anybody was told: for counting. */
+export type CommittedEvent = {
+  readonly [Type in SegnoEventType]: { readonly type: Type; readonly data: SegnoEventData<Type> };
+}[SegnoEventType];
+
+/** A figure that is looked up when somebody asks, such as how many events wait. */
+export interface TelemetryFigure {
+  /** As metrics are called, for example `segno.outbox.waiting`. */
+  readonly name: string;
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /**
@@ -31,6 +54,15 @@ export interface TelemetryHook {
   error?(context: OperationContext, error: SegnoError, end: OperationEnd): void | Promise<void>;
   /** Always last, exactly once. */
   finally?(context: OperationContext, end: OperationEnd): void | Promise<void>;
+  /**
+   * An event of this process was committed. In this process only, and not again after a crash: sinks and `segno.on` deliver,
+   * this counts.
+   */
+  event?(event: CommittedEvent): void | Promise<void>;
+  /** W3C Trace Context of the span this hook made for an operation under way: the events it writes carry it. */
+  traceparentOf?(context: OperationContext): string | undefined;
+  /** Once, when the engine starts: how to look up figures. Each call reads the store. */
+  figures?(read: () => Promise<readonly TelemetryFigure[]>): void | Promise<void>;
 }
 
 /** What `withTelemetry` needs besides the work. */
@@ -39,9 +71,14 @@ export interface TelemetryScope {
   readonly operation: string;
   readonly requestId?: string | null | undefined;
   readonly attributes?: Readonly<Record<string, TelemetryValue>>;
+  readonly parent?: OperationContext | undefined;
+  readonly traceparent?: string | undefined;
   /** A monotonic clock in milliseconds. Default: `performance.now`. */
   readonly monotonicMs?: () => number;
 }
+
+/** Adds to what is known of an operation under way; told with its end. */
+export type NoteAttributes = (attributes: Readonly<Record<string, TelemetryValue>>) => void;
 
 /**
  * Runs the work and lets hooks look on: `before` in order, the others in reverse order. The result or the error of
@@ -50,34 +87,66 @@ export interface TelemetryScope {
  * const hook = { finally: ({ operation }, { durationMs }) => console.log(operation, durationMs) } satisfies TelemetryHook;
  * const sum = await withTelemetry({ hooks: [hook], operation: "sum" }, () => 1 + 1);
  */
-export async function withTelemetry<T>(scope: TelemetryScope, run: () => T | Promise<T>): Promise<T> {
-  const { hooks, operation, requestId = null, monotonicMs = () => performance.now() } = scope;
-  const attributes = Object.freeze({ ...scope.attributes });
-  const context: OperationContext = Object.freeze({ operation, requestId, attributes });
-  const reversed = hooks.toReversed();
+export async function withTelemetry<T>(
+  scope: TelemetryScope,
+  run: (note: NoteAttributes, context: OperationContext) => T | Promise<T>,
+): Promise<T> {
+  const { hooks, monotonicMs = defaultMonotonicMs } = scope;
+  const context = contextOf(scope);
   const startedMs = monotonicMs();
-  const end = (outcome: OperationEnd["outcome"]): OperationEnd =>
-    Object.freeze({ outcome, durationMs: monotonicMs() - startedMs });
-  for (const hook of hooks) quietly(() => hook.before?.(context));
+  let noted: Record<string, TelemetryValue> | undefined;
+  const note: NoteAttributes = (attributes) => {
+    noted = Object.assign(noted ?? {}, attributes);
+  };
+  const end = (outcome: OperationEnd["outcome"]): OperationEnd => {
+    const durationMs = monotonicMs() - startedMs;
+    return Object.freeze(
+      noted === undefined ? { outcome, durationMs } : { outcome, durationMs, attributes: Object.freeze(noted) },
+    );
+  };
+  for (const hook of hooks) if (hook.before !== undefined) quietly(() => hook.before?.(context));
   let ended: OperationEnd | undefined;
   try {
-    const result = await run();
+    const result = await run(note, context);
     const success = end("success");
     ended = success;
-    for (const hook of reversed) quietly(() => hook.after?.(context, success));
+    eachReversed(hooks, (hook) => hook.after?.(context, success));
     return result;
   } catch (caught) {
     const failure = end("failure");
     ended = failure;
-    for (const hook of reversed) quietly(() => hook.error?.(context, SegnoError.from(caught), failure));
+    eachReversed(hooks, (hook) => hook.error?.(context, SegnoError.from(caught), failure));
     throw caught;
   } finally {
     const last = ended ?? end("failure");
-    for (const hook of reversed) quietly(() => hook.finally?.(context, last));
+    eachReversed(hooks, (hook) => hook.finally?.(context, last));
   }
 }
 
-function quietly(stage: () => void | Promise<void>): void {
+const defaultMonotonicMs = (): number => performance.now();
+const nothing: Readonly<Record<string, TelemetryValue>> = /* @__PURE__ */ Object.freeze({});
+
+function contextOf({ operation, requestId = null, attributes, parent, traceparent }: TelemetryScope): OperationContext {
+  return Object.freeze({
+    operation,
+    requestId,
+    attributes: attributes === undefined ? nothing : Object.freeze({ ...attributes }),
+    ...(parent === undefined ? {} : { parent }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  });
+}
+
+function eachReversed(
+  hooks: readonly TelemetryHook[],
+  stage: (hook: TelemetryHook) => void | Promise<void> | undefined,
+): void {
+  for (let index = hooks.length - 1; index >= 0; index -= 1) {
+    const hook = hooks[index];
+    if (hook !== undefined) quietly(() => stage(hook));
+  }
+}
+
+function quietly(stage: () => void | Promise<void> | undefined): void {
   try {
     const returned: unknown = stage();
     if (returned instanceof Promise) returned.catch(() => undefined);

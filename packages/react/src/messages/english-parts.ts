@@ -75,6 +75,7 @@ export const englishCore: Omit<Messages, SecurityMessage> = {
   signedInAs: "You are signed in as {name}.",
   signOut: "Sign out",
   errorLabel: "Problem:",
+  supportCode: "Support code: {code}",
   stepUpTitle: "Confirm that it is you",
   stepUpText: "This is a sensitive change, so we check once more.",
   stepUpNoPasskey: "This needs a passkey, and your account has none yet. Add one, then confirm with it.",

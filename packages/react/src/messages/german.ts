@@ -31,6 +31,7 @@ export const germanMessages: Messages = {
   signedInAs: "Sie sind angemeldet als {name}.",
   signOut: "Abmelden",
   errorLabel: "Problem:",
+  supportCode: "Support-Code: {code}",
   securityTitle: "Sicherheit",
   profile: "Ihre Angaben",
   save: "Speichern",

@@ -28,6 +28,7 @@ export interface Messages {
   readonly signedInAs: string;
   readonly signOut: string;
   readonly errorLabel: string;
+  readonly supportCode: string;
   readonly securityTitle: string;
   readonly profile: string;
   readonly save: string;

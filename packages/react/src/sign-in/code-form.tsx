@@ -1,7 +1,7 @@
 import type { ClientError } from "@segno/client";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { fill } from "../messages/messages.js";
-import { Button, Field, submit } from "../parts.js";
+import { Button, Field, SupportCode, submit } from "../parts.js";
 import { errorText, useSegno } from "../context.js";
 
 interface CodeFormProps {
@@ -42,6 +42,7 @@ export function CodeForm({ codeLength, isVerifying, error, onCode }: CodeFormPro
         autoComplete="one-time-code"
         problem={problem}
       />
+      {!isIncomplete && <SupportCode error={error} />}
       <Button part="primary" type="submit" isBusy={isVerifying}>
         {messages.continue}
       </Button>

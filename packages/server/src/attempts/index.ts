@@ -20,5 +20,6 @@ export { attemptData, attemptSeconds, type StartAttempt, startAttempt } from "./
 export {
   type AttemptKind,
   type AttemptRow,
+  countEndedAttempts,
   selectAttemptByLink as readAttemptByLink,
 } from "./store.js";

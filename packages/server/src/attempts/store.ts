@@ -93,3 +93,23 @@ export async function voidAttempts(
     .where("consumed_at", "is", null)
     .execute();
 }
+
+/** How many attempts came to their end in a span of time, by kind: finished, or abandoned. */
+export async function countEndedAttempts(
+  db: Db,
+  span: { readonly fromMs: number; readonly untilMs: number },
+): Promise<
+  readonly { readonly kind: AttemptKind; readonly outcome: "finished" | "abandoned"; readonly count: number }[]
+> {
+  const rows = await db
+    .selectFrom("segno_attempts")
+    .select(({ fn }) => ["kind", fn.count<number>("consumed_at").as("finished"), fn.countAll<number>().as("total")])
+    .where("expires_at", ">", span.fromMs)
+    .where("expires_at", "<=", span.untilMs)
+    .groupBy("kind")
+    .execute();
+  return rows.flatMap(({ kind, finished, total }) => [
+    { kind, outcome: "finished" as const, count: Number(finished) },
+    { kind, outcome: "abandoned" as const, count: Number(total) - Number(finished) },
+  ]);
+}

@@ -17,6 +17,7 @@ export interface EnvelopeInput<Type extends SegnoEventType> {
   readonly nowMs: number;
   readonly actor: Actor;
   readonly data: SegnoEventData<Type>;
+  readonly traceparent?: string | undefined;
 }
 
 /** Events that tell of a failure whatever their data say, and of what class where no `reason` says so. */
@@ -79,6 +80,7 @@ export function toCloudEvent<Type extends SegnoEventType>(input: EnvelopeInput<T
     traceid: actor.traceId,
     outcome: failureClass === undefined ? "success" : "failure",
     failureclass: failureClass,
+    traceparent: input.traceparent,
     data: input.data,
   });
 }
@@ -112,6 +114,7 @@ export function parseCloudEvent(payload: string): SegnoEvent {
     traceId: text("traceid"),
     outcome: cloud["outcome"],
     failureClass: text("failureclass"),
+    ...(typeof cloud["traceparent"] === "string" ? { traceparent: cloud["traceparent"] } : {}),
     data: Object.freeze(cloud["data"]),
   }) as SegnoEvent;
 }

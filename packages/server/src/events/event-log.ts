@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { revealPersonal, type SegnoEvent, type SegnoEventData, type SegnoEventType } from "@segno/core";
-import type { Actor, Engine, EventLog, PersonalFields } from "../engine.js";
+import type { Actor, Engine, EventLog, NewEvent, Observer, PersonalFields } from "../engine.js";
 import { createDelivery, type DeliveryOptions } from "./delivery.js";
 import { toCloudEvent } from "./envelope.js";
 import { insertEvents, type NewRow } from "./store.js";
@@ -13,6 +13,8 @@ export interface EventLogOptions extends DeliveryOptions {
   readonly source?: string;
   /** Seals what the audit log may know beside the event. Left out: nobody wants to know, and it is dropped. */
   readonly sealPersonal?: SealPersonal;
+  /** Sees what is written, and knows the trace it belongs to. */
+  readonly observer?: Observer;
 }
 
 /** @returns null for an event that is nobody's doing */
@@ -67,7 +69,9 @@ export function createEventLog(
   function toRow<Type extends SegnoEventType>(actor: Actor, type: Type, data: SegnoEventData<Type>): NewRow {
     const id = parts.newId();
     const nowMs = parts.clock.nowMs();
-    const payload = toCloudEvent({ id, source: options.source ?? "segno", type, nowMs, actor, data });
+    const traceparent = options.observer?.traceparent();
+    const payload = toCloudEvent({ id, source: options.source ?? "segno", type, nowMs, actor, data, traceparent });
+    options.observer?.wrote({ type, data } as NewEvent);
     const { personal: fields } = actor;
     const personal =
       fields === undefined ? null : (options.sealPersonal?.({ id, type }, revealPersonal(fields)) ?? null);

@@ -132,3 +132,24 @@ export async function unpark(db: Db, nowMs: number): Promise<number> {
 export async function deleteDelivered(db: Db, beforeMs: number): Promise<void> {
   await db.deleteFrom("segno_outbox").where("delivered_at", "<", beforeMs).execute();
 }
+
+/** How far delivery is behind: what waits, how old the oldest of it is, and what was moved aside. */
+export async function readOutboxFigures(
+  db: Db,
+  nowMs: number,
+): Promise<{ readonly waiting: number; readonly lagMs: number; readonly deadLetters: number }> {
+  const row = await db
+    .selectFrom("segno_outbox")
+    .select(({ fn, eb }) => [
+      fn.countAll<number>().filterWhere("next_attempt_at", "<", parkedAtMs).as("waiting"),
+      fn.min<number | null>("created_at").filterWhere("next_attempt_at", "<", parkedAtMs).as("oldest"),
+      fn
+        .countAll<number>()
+        .filterWhere(eb("next_attempt_at", "=", parkedAtMs))
+        .as("parked"),
+    ])
+    .where("delivered_at", "is", null)
+    .executeTakeFirstOrThrow();
+  const oldest = row.oldest === null ? nowMs : Number(row.oldest);
+  return { waiting: Number(row.waiting), lagMs: Math.max(0, nowMs - oldest), deadLetters: Number(row.parked) };
+}

@@ -41,7 +41,7 @@ export function preflightHeaders(
   return {
     ...shared,
     "access-control-allow-methods": route.method,
-    "access-control-allow-headers": "Content-Type, Authorization, DPoP, Segno-Browser",
+    "access-control-allow-headers": "Content-Type, Authorization, DPoP, Segno-Browser, Traceparent",
     "access-control-max-age": "600",
   };
 }

@@ -10,7 +10,11 @@ export interface ErrorParts {
 export function errorParts(
   error: SegnoError,
   form: "problem" | "oauth" | "html",
-  context: { readonly requestId: string; readonly fields?: readonly ProblemField[] | undefined },
+  context: {
+    readonly requestId: string;
+    readonly supportCode: string;
+    readonly fields?: readonly ProblemField[] | undefined;
+  },
 ): ErrorParts {
   const status = error.info.status === 0 ? 500 : error.info.status;
   const headers: Record<string, string> = {};
@@ -27,12 +31,12 @@ export function errorParts(
   }
   if (form === "html") {
     headers["content-type"] = "text/html; charset=utf-8";
-    return { status, headers, body: errorPage(error.info.title, context.requestId) };
+    return { status, headers, body: errorPage(error.info.title, context.supportCode) };
   }
   headers["content-type"] = "application/problem+json";
   const problem = toProblem(error, context.requestId, context.fields);
   const retry = afterSeconds === undefined ? problem.retry : { ...problem.retry, afterSeconds };
-  return { status, headers, body: JSON.stringify({ ...problem, retry }) };
+  return { status, headers, body: JSON.stringify({ ...problem, supportCode: context.supportCode, retry }) };
 }
 
 function retryAfterOf(error: SegnoError, status: number): number | undefined {
@@ -54,8 +58,8 @@ function challengeOf(error: SegnoError): string {
   });
 }
 
-function errorPage(title: string, requestId: string): string {
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escapeHtml(title)}</title><style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem}small{opacity:.75}</style></head><body><main><h1>${escapeHtml(title)}</h1><p><small>Request ${escapeHtml(requestId)}</small></p></main></body></html>`;
+function errorPage(title: string, supportCode: string): string {
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escapeHtml(title)}</title><style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem}small{opacity:.75}</style></head><body><main><h1>${escapeHtml(title)}</h1><p><small>Support code: ${escapeHtml(supportCode)}</small></p></main></body></html>`;
 }
 
 function escapeHtml(text: string): string {

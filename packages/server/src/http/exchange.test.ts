@@ -61,7 +61,10 @@ async function bothWays({ method, url, headers, body }: PlainRequest) {
   const plain = await exchange(incomingOf({ method, url, headers, ...(body === undefined ? {} : { body }) }), peer);
   // two requests, so two ids and two browser handles
   const fold = (text: string) =>
-    text.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "ID").replaceAll(/segno\.tx=[\w-]{43}/g, "segno.tx=HANDLE");
+    text
+      .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "ID")
+      .replaceAll(/[0-9A-Z]{4}-[0-9A-Z]{4}/g, "CODE")
+      .replaceAll(/segno\.tx=[\w-]{43}/g, "segno.tx=HANDLE");
   const webAnswer = {
     status: web.status,
     headers: Object.fromEntries([...web.headers].filter(([name]) => name !== "set-cookie")),

@@ -5,14 +5,13 @@ import {
   type Clock,
   type Peer,
   type PlainResponse,
+  type NoteAttributes,
   personal,
   SegnoError,
   type SignInMethod,
-  type TelemetryHook,
-  withTelemetry,
 } from "@segno/core";
 import type { ResolvedConfig } from "../config.js";
-import type { Actor, Logger, RandomSource, RateLimiter, RequestFacts } from "../engine.js";
+import type { Actor, Logger, ObservedRequest, Observer, RandomSource, RateLimiter, RequestFacts } from "../engine.js";
 import { toSegnoError } from "../storage/index.js";
 import { type ClientIp, createClientIpResolver } from "./client-ip.js";
 import type { CertificateResolver } from "./client-certificate.js";
@@ -27,6 +26,8 @@ import { problemFields, readBody } from "./read-body.js";
 import { createAnswer, toResponse } from "./respond.js";
 import type { Reply, Route, RouteContext } from "./route.js";
 import { createRouter, type RouteMatch } from "./router.js";
+import { supportCode } from "./support-code.js";
+import { parseTraceparent } from "./traceparent.js";
 
 export interface HandlerParts {
   readonly config: ResolvedConfig;
@@ -35,7 +36,7 @@ export interface HandlerParts {
   readonly newId: () => string;
   readonly log: Logger;
   readonly limiter: RateLimiter;
-  readonly hooks: readonly TelemetryHook[];
+  readonly observer: Observer;
   readonly routes: readonly Route[];
   readonly authenticate: (
     input: AuthenticateInput & { readonly withAccount?: boolean },
@@ -81,10 +82,9 @@ export function createExchange(parts: HandlerParts): Exchange {
     const path = pathOf(request.url);
     const match = router.find(request.method, path);
     if (request.method === "OPTIONS") return answerPreflight(match, request, { requestId, config, clock: parts.clock });
-    const run = () => answer(exchange, { request, peer, path, requestId, client, match });
-    if (parts.hooks.length === 0 || match.kind !== "found") return (await run()).response;
-    const operation = `http.${match.route.operationId}`;
-    return await observed(parts.hooks, { operation, requestId }, run);
+    const run = (note?: NoteAttributes) => answer(exchange, { request, peer, path, requestId, client, match, note });
+    if (!parts.observer.isOn || match.kind !== "found") return (await run()).response;
+    return await observed(parts.observer, observedRequest(exchange, { request, client, requestId }, match.route), run);
   };
 }
 
@@ -113,6 +113,8 @@ interface Arrival {
   readonly requestId: string;
   readonly client: ClientIp;
   readonly match: RouteMatch;
+  /** Where somebody looks on. */
+  readonly note: NoteAttributes | undefined;
 }
 interface Answer {
   readonly response: PlainResponse;
@@ -137,7 +139,9 @@ async function answer(parts: ExchangeParts, arrival: Arrival): Promise<Answer> {
     return { response: createAnswer(reply, { ...at, nowMs: parts.clock.nowMs(), setCookies: setCookies() }) };
   } catch (caught) {
     const error = toSegnoError(caught);
-    logFailure(parts, error, { requestId, operation: route?.operationId });
+    const code = supportCode(requestId, parts.clock.nowMs());
+    arrival.note?.({ "segno.support.code": code });
+    logFailure(parts, error, { requestId, supportCode: code, operation: route?.operationId });
     if (route?.ceremony !== undefined && request.method === route.method) {
       const who = { requestId, kind: "user" } as const;
       const actor = { ...who, ...parts.factsOf(request, cookies), ...personOf(parts, arrival) };
@@ -145,7 +149,8 @@ async function answer(parts: ExchangeParts, arrival: Arrival): Promise<Answer> {
         .tellRefused({ method: route.ceremony, actor }, caught)
         .catch(() => parts.log.warn("A refused sign-in could not be told."));
     }
-    const failure = errorParts(error, route?.errors ?? "problem", { requestId, fields: problemFields(error) });
+    const told = { requestId, supportCode: code, fields: problemFields(error) };
+    const failure = errorParts(error, route?.errors ?? "problem", told);
     const reply: Reply = { status: failure.status, text: failure.body, headers: failure.headers };
     // a failed request signs nobody in: only what it takes away goes out
     const removed = setCookies().filter((cookie) => cookie.includes("; Max-Age=0;"));
@@ -169,6 +174,7 @@ async function contextOf(parts: ExchangeParts, arrival: Arrival, target: Target)
   if (isUnsafe && route.crossSite !== true) checkOrigin(request.headers, parts.allowedOrigins);
   const query = readQuery(request.url);
   const auth = await authenticate(parts, arrival, route);
+  arrival.note?.(decisionOf(auth));
   if (route.access === "session") requireSession(auth);
   const body = isUnsafe ? await readBody(request, route) : undefined;
   const caller = callerOf(auth);
@@ -202,6 +208,12 @@ function authenticate(parts: ExchangeParts, arrival: Arrival, route: Route): Aut
     ...(route.fresh === true ? { fresh: true } : {}),
     ...(route.withAccount === true ? { withAccount: true } : {}),
   });
+}
+
+/** Who may ask, as one fact; of a refused credential also why. */
+function decisionOf(auth: AuthState): Readonly<Record<string, string>> {
+  if (auth.status === "invalid") return { "segno.auth": auth.status, "segno.auth.reason": auth.reason };
+  return { "segno.auth": auth.status };
 }
 
 function requireSession(auth: AuthState): Authentication {
@@ -255,7 +267,7 @@ function answerPreflight(
   const shared = preflightHeaders(routes, request, config);
   if (shared !== undefined) return createAnswer({ status: 204 }, { ...at, shared });
   const error = new SegnoError(match.kind === "none" ? "not_found" : "method_not_allowed");
-  const failure = errorParts(error, "problem", { requestId });
+  const failure = errorParts(error, "problem", { requestId, supportCode: supportCode(requestId, at.nowMs) });
   const allow: Record<string, string> = match.kind === "other_method" ? { allow: match.allow.join(", ") } : {};
   const reply: Reply = { status: failure.status, text: failure.body, headers: { ...failure.headers, ...allow } };
   return createAnswer(reply, { ...at, shared: {} });
@@ -265,7 +277,7 @@ function answerPreflight(
 function logFailure(
   parts: ExchangeParts,
   error: SegnoError,
-  at: { requestId: string; operation: string | undefined },
+  at: { requestId: string; supportCode: string; operation: string | undefined },
 ): void {
   if (error.info.status < 500) return;
   const { cause } = error;
@@ -294,26 +306,39 @@ function addressWarning({ config, log }: HandlerParts): () => void {
   };
 }
 
-/** A failure as hooks may pass it on: of its cause only the kind, because a driver's text can quote a row. */
-function withoutCauseText(error: SegnoError): SegnoError {
-  if (!(error.cause instanceof Error)) return error;
-  const { code, message, detail, retryAfterSeconds } = error;
-  const kind = Object.assign(new Error("see the engine's log"), { name: error.cause.name, stack: error.cause.name });
-  const wait = retryAfterSeconds === undefined ? {} : { retryAfterSeconds };
-  return Object.assign(new SegnoError(code, message, { detail, cause: kind, ...wait }), { stack: error.stack });
+/** A trace from outside is joined where the request comes through a listed proxy or from a page of a known origin. */
+function observedRequest(
+  { allowedOrigins }: ExchangeParts,
+  { request, client, requestId }: Pick<Arrival, "request" | "client" | "requestId">,
+  route: Route,
+): ObservedRequest {
+  const { headers } = request;
+  const given = headers.get("traceparent");
+  const isBelieved =
+    given !== null &&
+    (client.isFromTrustedProxy ||
+      headers.get("sec-fetch-site") === "same-origin" ||
+      allowedOrigins.includes(headers.get("origin") ?? ""));
+  return {
+    operation: `http.${route.operationId}`,
+    requestId,
+    traceparent: isBelieved && parseTraceparent(given) !== undefined ? given : undefined,
+    attributes: { "http.request.method": route.method, "http.route": route.path },
+  };
 }
 
 /** Lets telemetry hooks see the failure that the answer hides. */
 async function observed(
-  hooks: readonly TelemetryHook[],
-  scope: { readonly operation: string; readonly requestId: string },
-  run: () => Promise<Answer>,
+  observer: Observer,
+  scope: ObservedRequest,
+  run: (note: NoteAttributes) => Promise<Answer>,
 ): Promise<PlainResponse> {
   let answered: Answer | undefined;
   try {
-    await withTelemetry({ ...scope, hooks }, async () => {
-      answered = await run();
-      if (answered.error !== undefined) throw withoutCauseText(answered.error);
+    await observer.request(scope, async (note) => {
+      answered = await run(note);
+      note({ "http.response.status_code": answered.response.status });
+      if (answered.error !== undefined) throw answered.error;
     });
   } catch (error) {
     if (answered === undefined) throw error;

@@ -2,6 +2,7 @@ import { isSegnoError, SegnoError } from "@segno/core";
 import { createVirtualClock, type VirtualClock } from "@segno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createVaultDouble, type VaultDouble } from "../../test/vault-double.js";
+import { createObserver } from "../observability/index.js";
 import type { KeyCustody } from "./custody.js";
 import { type GuardedCustody, guardCustody, maxInFlight, maxWaiting } from "./guard-custody.js";
 
@@ -19,12 +20,12 @@ describe("the guard around a custody", () => {
     return guardCustody(custody, {
       clock,
       timeoutMs,
-      hooks: [
+      observer: createObserver([
         {
           finally: ({ operation, attributes }, { outcome }) =>
             void seen.push(`${operation} ${outcome} ${String(attributes["custody"])}`),
         },
-      ],
+      ]),
       onFailed: ({ call, fault, failures }) => void told.push(`failed ${call} ${fault} ${failures}`),
       onRecovered: ({ downMs }) => void told.push(`recovered ${downMs}`),
     });

@@ -1,4 +1,5 @@
-import { type Clock, isSegnoError, SegnoError, type TelemetryHook, withTelemetry } from "@segno/core";
+import { type Clock, isSegnoError, SegnoError, type TelemetryHook } from "@segno/core";
+import type { Observer } from "../engine.js";
 import { createBreaker } from "./breaker.js";
 import type { KeyCustody } from "./custody.js";
 import { createGate } from "./gate.js";
@@ -20,7 +21,7 @@ export interface CustodyOutage {
 export interface GuardOptions {
   readonly clock: Clock;
   readonly timeoutMs: number;
-  readonly hooks: readonly TelemetryHook[];
+  readonly observer: Observer;
   /** Told once when the custody stops answering. */
   readonly onFailed: (outage: CustodyOutage) => void;
   /** Told once when it answers again. */
@@ -63,7 +64,7 @@ export function guardCustody(custody: KeyCustody, options: GuardOptions): Guarde
   const { clock, timeoutMs } = options;
   const attributes = { custody: custodyId(custody) };
   const figures = createSignFigures();
-  const hooks = [...options.hooks, figures.hook];
+  const { step } = options.observer.hooksWith([figures.hook]);
   const gate = createGate({ inFlight: maxInFlight, waiting: maxWaiting });
   const breaker = createBreaker(clock, restMs);
   let inARow = 0;
@@ -143,7 +144,7 @@ export function guardCustody(custody: KeyCustody, options: GuardOptions): Guarde
   }
 
   const watched = <Result>(call: CustodyCall, ask: (signal: AbortSignal) => Promise<Result>): Promise<Result> =>
-    withTelemetry({ hooks, operation: `custody.${call}`, attributes }, () => guarded(call, ask));
+    step(`custody.${call}`, attributes, () => guarded(call, ask));
 
   return {
     custody: throughGuard(custody, watched),

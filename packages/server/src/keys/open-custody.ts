@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { SegnoEventData, TelemetryHook } from "@segno/core";
-import type { Actor, Engine } from "../engine.js";
+import type { SegnoEventData } from "@segno/core";
+import type { Actor, Engine, Observer } from "../engine.js";
 import type { KeyCustody } from "./custody.js";
 import { type GuardedCustody, guardCustody } from "./guard-custody.js";
 import { custodyId } from "./key-material.js";
@@ -13,11 +13,7 @@ const quietMs = 60_000;
 const actor: Actor = { requestId: "keys" };
 
 /** The custody of this engine behind its guard, with its outages told as events. The local one needs no guard. */
-export function openCustody(
-  parts: CustodyParts,
-  given: KeyCustody | undefined,
-  hooks: readonly TelemetryHook[],
-): GuardedCustody {
+export function openCustody(parts: CustodyParts, given: KeyCustody | undefined, observer: Observer): GuardedCustody {
   if (given === undefined) {
     const custody = createLocalCustody(parts.secrets);
     return { custody, isFailing: () => false, takeSignFigures: () => undefined, stop: async () => {} };
@@ -44,7 +40,7 @@ export function openCustody(
 
   const guarded = guardCustody(given, {
     clock,
-    hooks,
+    observer,
     timeoutMs: config.keys.custodyTimeoutSeconds * 1000,
     onFailed({ call, fault, failures, reason }) {
       log.error("The key custody does not answer. Tokens are signed as long as keys are open in memory.", {

@@ -3,6 +3,7 @@ export { readAudit } from "./audit.js";
 export { readClientCertificate, readClientIp } from "./client-address.js";
 export { readCustody, readKeys } from "./keys.js";
 export { listOf } from "./list-of.js";
+export { readMetrics } from "./metrics.js";
 export { readResolver } from "./resolvers.js";
 export { readSecrets } from "./secrets.js";
 export { readServices } from "./services.js";

@@ -1,0 +1,5 @@
+export { createEngineMetrics, type EngineMetrics } from "./engine-metrics.js";
+export { createFigures } from "./figures.js";
+export { observedCheck, observedSigner, observedTransport } from "./observed.js";
+export { createObserver } from "./observer.js";
+export { metricsRoutes } from "./routes.js";

@@ -1,0 +1,140 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import {
+  type NoteAttributes,
+  type OperationContext,
+  SegnoError,
+  type TelemetryFigure,
+  type TelemetryHook,
+  type TelemetryScope,
+  withTelemetry,
+} from "@segno/core";
+import type { NewEvent, Observer, Store } from "../engine.js";
+
+/** What runs now: its operation, and what its transaction wrote so far. */
+interface Current {
+  readonly context: OperationContext | undefined;
+  readonly written: NewEvent[] | undefined;
+}
+
+const noNotes: NoteAttributes = () => {};
+const silent: Observer = {
+  isOn: false,
+  request: (_request, run) => run(noNotes),
+  step: (_operation, _attributes, run) => run(noNotes),
+  hooksWith: (hooks) => ({
+    step: (operation, attributes, run) => withTelemetry({ hooks, operation, attributes }, run),
+  }),
+  wrote: () => {},
+  traceparent: () => undefined,
+};
+
+/** The observer, and what the composition does with it once. */
+export interface EngineObserver extends Observer {
+  /** The same store; each transaction is a step, and hooks hear of what it wrote once it has committed. */
+  store(bare: Store): Store;
+  /** Tells hooks how to look up figures. */
+  offer(read: () => Promise<readonly TelemetryFigure[]>): void;
+}
+
+/** Carries from a request to its steps which request they belong to, through everything that is awaited. */
+export function createObserver(given: readonly TelemetryHook[]): EngineObserver {
+  if (given.length === 0) return { ...silent, store: (bare) => bare, offer: () => {} };
+  const hooks = given.map(withoutCauses);
+  const currents = new AsyncLocalStorage<Current>();
+  const tracer = hooks.find(({ traceparentOf }) => traceparentOf !== undefined);
+  const listeners = hooks.filter(({ event }) => event !== undefined);
+
+  function run<Result>(scope: TelemetryScope, work: (note: NoteAttributes) => Promise<Result>): Promise<Result> {
+    return withTelemetry(scope, (note, context) =>
+      currents.run({ context, written: currents.getStore()?.written }, work, note),
+    );
+  }
+  const scopeOf = () => {
+    const parent = currents.getStore()?.context;
+    return { parent, requestId: parent?.requestId ?? null };
+  };
+  const stepWith =
+    (all: readonly TelemetryHook[]): Observer["step"] =>
+    (operation, attributes, work) =>
+      run({ hooks: all, operation, attributes, ...scopeOf() }, work);
+
+  function tell(written: readonly NewEvent[]): void {
+    for (const event of written) for (const hook of listeners) quietly(() => hook.event?.(event));
+  }
+
+  const observer: Observer = {
+    isOn: true,
+    request: ({ operation, requestId, traceparent, attributes }, work) =>
+      run({ hooks, operation, requestId, traceparent, attributes }, work),
+    step: stepWith(hooks),
+    hooksWith: (own) => ({ step: stepWith([...hooks, ...own]) }),
+    wrote(event) {
+      const written = currents.getStore()?.written;
+      if (written === undefined) tell([event]);
+      else written.push(event);
+    },
+    traceparent() {
+      const context = currents.getStore()?.context;
+      if (context === undefined || tracer === undefined) return undefined;
+      let found: string | undefined;
+      quietly(() => {
+        found = tracer.traceparentOf?.(context);
+      });
+      return found;
+    },
+  };
+  const step = observer.step;
+  return {
+    ...observer,
+    offer: (read) => {
+      for (const hook of given) quietly(() => hook.figures?.(read));
+    },
+    store: (bare) => ({
+      ...bare,
+      async transaction(work) {
+        let written: NewEvent[] = [];
+        const result = await step("store.transaction", {}, () => {
+          const context = currents.getStore()?.context;
+          return bare.transaction((trx) => {
+            // the store may run it again: what the run before wrote was rolled back with it
+            written = [];
+            return currents.run({ context, written }, work, trx);
+          });
+        });
+        tell(written);
+        return result;
+      },
+    }),
+  };
+}
+
+function quietly(stage: () => void | Promise<void> | undefined): void {
+  try {
+    const returned: unknown = stage();
+    if (returned instanceof Promise) returned.catch(() => undefined);
+  } catch {
+    // a hook's fault stays with the hook
+  }
+}
+
+/** The same hook, which sees failures without what a driver, a mail server or a vault said of them. */
+function withoutCauses(hook: TelemetryHook): TelemetryHook {
+  if (hook.error === undefined) return hook;
+  return {
+    before: (context) => hook.before?.(context),
+    after: (context, end) => hook.after?.(context, end),
+    error: (context, error, end) => hook.error?.(context, withoutCauseText(error), end),
+    finally: (context, end) => hook.finally?.(context, end),
+    ...(hook.event === undefined ? {} : { event: (event) => hook.event?.(event) }),
+    ...(hook.traceparentOf === undefined ? {} : { traceparentOf: (context) => hook.traceparentOf?.(context) }),
+  };
+}
+
+/** A failure as hooks may pass it on: of its cause only the kind, because a driver's text can quote a row. */
+function withoutCauseText(error: SegnoError): SegnoError {
+  if (!(error.cause instanceof Error)) return error;
+  const { code, message, detail, retryAfterSeconds } = error;
+  const kind = Object.assign(new Error("see the engine's log"), { name: error.cause.name, stack: error.cause.name });
+  const wait = retryAfterSeconds === undefined ? {} : { retryAfterSeconds };
+  return Object.assign(new SegnoError(code, message, { detail, cause: kind, ...wait }), { stack: error.stack });
+}
