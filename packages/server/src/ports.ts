@@ -69,7 +69,7 @@ export interface StoredToken {
 }
 /** What a check needs of a session and its user. */
 export type SessionRow = Readonly<
-  Omit<Schema["segno_sessions"], "token_hash" | "device_name" | "created_at" | "revoked_reason">
+  Omit<Schema["segno_sessions"], "token_hash" | "device_name" | "created_at" | "revoked_reason" | "signed_by">
 > & { readonly user_status: string };
 export type SessionAccountRow = SessionRow & {
   readonly user_status: Schema["segno_users"]["status"];

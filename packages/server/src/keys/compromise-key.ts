@@ -1,6 +1,6 @@
 import { SegnoError } from "@segno/core";
 import type { Actor, Engine } from "../engine.js";
-import { revokeSessionsUsed } from "../sessions/index.js";
+import { revokeSessionsSignedBy } from "../sessions/index.js";
 import { announce, facts } from "./announce.js";
 import { isOwn, type KeyRow } from "./key-material.js";
 import { jwksMaxAgeSeconds, jwksStaleSeconds, nodeRefreshSeconds, verifierRefreshSeconds } from "./overlap.js";
@@ -13,7 +13,7 @@ export interface CompromiseOptions {
   /** From when on what the key signed is not trusted: milliseconds since 1970. */
   readonly sinceMs: number;
   /**
-   * Whether sessions end that may have got a token by this key since then. Default `revoke`. Tokens of the key are
+   * Whether sessions end that got a token by this key and were used since then. Default `revoke`. Tokens of the key are
    * refused either way.
    */
   readonly sessions?: "revoke" | "keep";
@@ -34,7 +34,7 @@ export interface CompromiseReport {
   readonly untilMs: number;
   /** Tokens on record that the key signed since `sinceMs`, in spans of five minutes; a minute of the other nodes may be missing. */
   readonly tokensSigned: number;
-  /** Sessions that were used in that time and are over now. Their refresh tokens ended with them. */
+  /** Sessions that got a token by the key, were used in that time and are over now. Their refresh tokens ended with them. */
   readonly sessionsRevoked: number;
   /** Their users. */
   readonly usersAffected: number;
@@ -51,10 +51,9 @@ const batch = 200;
 
 /**
  * Takes a key out of use and out of the key set in one transaction; the published spare signs from then on. Then ends
- * the sessions that may have got a token by it since `sinceMs`: every one that was begun before the key stopped signing
- * and used after it began. Which token a session got is not on record, so this can be more than were touched, and
- * never fewer. Called again after an interruption it goes on;
- * called again after that it ends nothing more.
+ * the sessions that got a token by it and were used since `sinceMs`. Which keys signed for a session is on record, when
+ * each of them did last is not: this can be more than were touched, and never fewer. Called again after an interruption it
+ * goes on; called again after that it ends nothing more.
  * @throws SegnoError `not_found`; `conflict` when the key had left the key set for another reason
  */
 export async function compromiseKey(
@@ -111,7 +110,9 @@ async function report(
   const fromMs = Math.max(input.sinceMs, row.signing_at ?? withdrawnAtMs);
   // a node that had not seen the key go may have signed for a minute more
   const untilMs = (row.verify_only_at ?? withdrawnAtMs) + nodeRefreshSeconds * 1000;
-  const ended = isToEnd ? await endSessions(engine, { fromMs, untilMs }, actor) : { sessions: 0, users: 0 };
+  const ended = isToEnd
+    ? await endSessions(engine, { kid: row.kid, fromMs, untilMs }, actor)
+    : { sessions: 0, users: 0 };
   if (isToEnd) await markSettled(parts.store.db, row.kid, parts.clock.nowMs());
   const sums = await sumUses(parts.store.db, { fromMs: input.sinceMs, nowMs: parts.clock.nowMs() });
   const signing = (await listLiveKeys(parts.store.db, parts.purpose)).find((each) => each.state === "signing");
@@ -134,14 +135,14 @@ async function report(
 /** In batches, each a transaction of its own: a crash in between loses nothing, and nobody waits for all of it. */
 async function endSessions(
   engine: Engine,
-  window: { readonly fromMs: number; readonly untilMs: number },
+  window: { readonly kid: string; readonly fromMs: number; readonly untilMs: number },
   actor: Actor,
 ): Promise<{ readonly sessions: number; readonly users: number }> {
   const users = new Set<string>();
   let sessions = 0;
   for (let afterId = ""; ; ) {
     const ended = await engine.store.transaction((trx) =>
-      revokeSessionsUsed(engine, trx, { ...window, afterId, limit: batch, reason: "key_compromised" }, actor),
+      revokeSessionsSignedBy(engine, trx, { ...window, afterId, limit: batch, reason: "key_compromised" }, actor),
     );
     engine.events.nudge();
     for (const { userId } of ended) users.add(userId);

@@ -14,6 +14,7 @@ import {
 } from "../../test/engine-kit.js";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { createVaultDouble } from "../../test/vault-double.js";
+import { watchStore } from "../../test/watched-store.js";
 import { rotateRefreshToken } from "../tokens/rotate-refresh-token.js";
 
 async function kidOf(node: Node, livesSeconds = 300): Promise<string> {
@@ -268,6 +269,78 @@ describe.each(testDatabases)("segno.api.keys: $name", ({ skipped, create }) => {
       // again: nothing more to do, and it says so
       expect(await keyApi(node).compromise(before, { sinceMs })).toMatchObject({ isFirst: false, sessionsRevoked: 0 });
       expect(await stateOf(node, before)).toBe("compromised");
+    });
+
+    it("R119: ends the sessions that the key signed for, and leaves those that got tokens by others, or none", async () => {
+      node = await open();
+      const { engine } = node;
+      const refresh = async (refreshToken: string): Promise<string> =>
+        (await rotateRefreshToken(engine, { refreshToken, clientId: "segno" }, { requestId: "t" })).refreshToken ?? "";
+      const isLive = async (token: string) => (await node.authenticate(cookie(token))).status === "authenticated";
+      const before = await addFamily(engine);
+      const both = await addFamily(engine);
+      const third = await addFamily(engine);
+      const none = await addSession(engine);
+      const first = await kidOf(node);
+      node.clock.advance({ minutes: 16 });
+      await rotateNow(node);
+      const after = await addFamily(engine);
+      const latest = await refresh(both.refreshToken);
+      // all of them are used after that, within the time that is not trusted
+      node.clock.advance({ minutes: 2 });
+      for (const { token } of [before.opened, both.opened, third.opened, after.opened, none])
+        expect(await isLive(token)).toBe(true);
+      const report = await keyApi(node).compromise(first, { sinceMs: 0 });
+      expect(report).toMatchObject({ sessionsRevoked: 3, usersAffected: 3 });
+      for (const ended of [before, both, third]) expect(await isLive(ended.opened.token)).toBe(false);
+      for (const { token } of [after.opened, none]) expect(await isLive(token)).toBe(true);
+      expect(await errorOf(refresh(latest))).toMatchObject({ code: "invalid_grant" });
+      await refresh(after.refreshToken);
+      expect(await keyApi(node).compromise(await kidOf(node), { sinceMs: 0 })).toMatchObject({ sessionsRevoked: 1 });
+      expect(await isLive(none.token)).toBe(true);
+    });
+
+    it("a refresh asks the store for nothing more, except the first time with each key", async () => {
+      const shapes: string[] = [];
+      const source = database.source();
+      node = await openNode(watchStore(source, { before: (shape) => void shapes.push(shape()) }));
+      opened.unshift(node);
+      let { refreshToken } = await addFamily(node.engine);
+      const counted = async (): Promise<number> => {
+        shapes.length = 0;
+        const input = { refreshToken, clientId: "segno" };
+        refreshToken = (await rotateRefreshToken(node.engine, input, { requestId: "t" })).refreshToken ?? "";
+        return shapes.length;
+      };
+      await counted();
+      const usual = await counted();
+      expect(usual).toBe(3);
+      await rotateNow(node);
+      await node.keyring.tick();
+      await counted();
+      expect(await counted()).toBe(usual);
+    });
+
+    it("a session that got tokens by more keys than are listed ends with any of them", async () => {
+      node = await open();
+      const first = await kidOf(node);
+      const family = await addFamily(node.engine);
+      const other = await addFamily(node.engine);
+      let { refreshToken } = family;
+      for (let turn = 0; turn < 17; turn += 1) {
+        await rotateNow(node);
+        const tokens = await rotateRefreshToken(node.engine, { refreshToken, clientId: "segno" }, { requestId: "t" });
+        refreshToken = tokens.refreshToken ?? "";
+      }
+      const row = await node.engine.store.db
+        .selectFrom("segno_sessions")
+        .select("signed_by")
+        .where("id", "=", family.opened.session.id)
+        .executeTakeFirstOrThrow();
+      expect(row.signed_by).toMatch(/^\+( .{12}){2}$/);
+      expect(row.signed_by).not.toContain(first.slice(0, 12));
+      expect(await keyApi(node).compromise(first, { sinceMs: 0 })).toMatchObject({ sessionsRevoked: 2 });
+      expect(await node.authenticate(cookie(other.opened.token))).toMatchObject({ status: "invalid" });
     });
 
     it("sessions may be kept; the tokens of the key are refused all the same", async () => {

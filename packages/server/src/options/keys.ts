@@ -2,7 +2,8 @@ import type { KeyOptions, ResolvedConfig } from "../config.js";
 import { type KeyCustody, leastPublishSeconds } from "../keys/index.js";
 import { checkSeconds, day, minute } from "./seconds.js";
 
-export function readKeys({ custody: _, ...given }: KeyOptions, faults: string[]): ResolvedConfig["keys"] {
+export function readKeys(options: KeyOptions, faults: string[]): ResolvedConfig["keys"] {
+  const { custody: _, ...given } = options;
   const keys = {
     algorithm: "ES256",
     signingSeconds: 30 * day,

@@ -45,6 +45,7 @@ export async function createSession(engine: Engine, trx: Db, input: NewSession, 
     revoked_at: null,
     revoked_reason: null,
     status_index: await takeStatusIndex(engine, trx, limits.absolute_expires_at),
+    signed_by: "",
   };
   await trx.insertInto("segno_sessions").values(session).execute();
   await engine.events.append(

@@ -7,9 +7,10 @@ export {
   revokeSession,
   revokeSessionsOfClient,
   revokeSessionsOfUser,
-  revokeSessionsUsed,
+  revokeSessionsSignedBy,
 } from "./revoke-session.js";
 export { sessionCookieSeconds } from "./session-life.js";
 export { forgetSession, isKnownLive, rememberLive } from "./session-watch.js";
 export { isSessionTokenShaped } from "./session-token.js";
+export { isSignerKnown, recordSigner } from "./signers.js";
 export { findLiveSession, listLiveSessions, sweepSessions } from "./store.js";

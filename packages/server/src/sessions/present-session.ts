@@ -19,7 +19,7 @@ export interface SessionView {
   readonly deviceName: string;
 }
 
-type ShownRow = Omit<Schema["segno_sessions"], "token_hash" | "revoked_reason">;
+type ShownRow = Omit<Schema["segno_sessions"], "token_hash" | "revoked_reason" | "signed_by">;
 
 /** Turns a row into its view. The token hash never leaves. */
 export function presentSession(row: ShownRow, currentSessionId: string | undefined): SessionView {

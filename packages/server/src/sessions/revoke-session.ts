@@ -1,4 +1,5 @@
 import type { Actor, Db, Engine } from "../engine.js";
+import { signerPatterns } from "./signers.js";
 import { forgetSession } from "./session-watch.js";
 
 /**
@@ -45,8 +46,9 @@ export async function revokeSessionsOfUser(
   return revoked.length;
 }
 
-/** A stretch of time, and where to go on. */
-export interface UsedBetween {
+/** A key and a stretch of time, and where to go on. */
+export interface SignedBetween {
+  readonly kid: string;
   readonly fromMs: number;
   readonly untilMs: number;
   /** Only sessions whose id comes after this one. */
@@ -59,23 +61,26 @@ export interface UsedBetween {
 const usedSlackMs = 60_000;
 
 /**
- * Ends sessions, whoever's they are, that were begun before `untilMs` and used after `fromMs`, in the order of their ids.
- * A use is on record as the latest one only: a session used later still counts as used in between.
+ * Ends sessions, whoever's they are, that got an access token by this key, were begun before `untilMs` and used after
+ * `fromMs`, in the order of their ids. A use is on record as the latest one only: a session used later still counts as used
+ * in between.
  * @returns the sessions that ended; none when no further one is there
  */
-export async function revokeSessionsUsed(
+export async function revokeSessionsSignedBy(
   engine: Engine,
   trx: Db,
-  input: UsedBetween,
+  input: SignedBetween,
   actor: Actor,
 ): Promise<readonly { readonly sessionId: string; readonly userId: string }[]> {
   const nowMs = engine.clock.nowMs();
+  const [listed, unlisted] = signerPatterns(input.kid);
   const rows = await trx
     .selectFrom("segno_sessions")
     .select(["id", "user_id"])
     .where("id", ">", input.afterId)
     .where("created_at", "<=", input.untilMs)
     .where("last_seen_at", ">=", input.fromMs - usedSlackMs)
+    .where((eb) => eb.or([eb("signed_by", "like", listed), eb("signed_by", "like", unlisted)]))
     .where("revoked_at", "is", null)
     .where("idle_expires_at", ">", nowMs)
     .where("absolute_expires_at", ">", nowMs)

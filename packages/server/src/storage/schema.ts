@@ -40,6 +40,8 @@ export interface Schema {
     revoked_reason: string | null;
     /** Its place in the status lists: access tokens it begets carry it. */
     status_index: number;
+    /** Which keys signed access tokens of it: the first letters of each kid, with a space before each. */
+    signed_by: string;
   };
   readonly segno_refresh_families: {
     id: string;

@@ -41,6 +41,7 @@ function addSession(db: Db, id: string, userId: string) {
       revoked_at: null,
       revoked_reason: null,
       status_index: 1,
+      signed_by: "",
     })
     .execute();
 }

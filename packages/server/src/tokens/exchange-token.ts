@@ -57,8 +57,16 @@ export async function exchangeToken(engine: Engine, input: ExchangeInput, actor:
   const scopes = await scopesHeld(engine, engine.store.db, { userId: subject.sub, scopes: scopeList(subject.scope) });
   const scope = narrowedScope(service, scopes, input.scope);
   const confirmation = await confirmationOf(input, subject);
+  const subjectKid = kidOf(input.subjectToken ?? "");
   const minted = await engine.store.transaction(async (trx) => {
-    const token = await mintDelegatedToken(engine, trx, { service, subject, audience, scope, confirmation });
+    const token = await mintDelegatedToken(engine, trx, {
+      service,
+      subject,
+      subjectKid,
+      audience,
+      scope,
+      confirmation,
+    });
     const who = {
       ...actor,
       kind: "service" as const,
@@ -145,6 +153,14 @@ async function confirmationOf(input: ExchangeInput, subject: AccessTokenClaims):
 function requireCertificate(cnf: Confirmation | undefined, thumbprint: string | undefined): void {
   const bound = cnf?.["x5t#S256"];
   if (bound !== undefined && bound !== thumbprint) throw refused("certificate");
+}
+
+/** Of a token that was verified. */
+function kidOf(token: string): string {
+  const header = JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString()) as {
+    readonly kid?: string;
+  };
+  return header.kid ?? "";
 }
 
 function actorsOf({ act }: AccessTokenClaims): readonly string[] {

@@ -8,6 +8,7 @@ import {
 } from "@segno/core";
 import type { ResolvedConfig, ServiceClient } from "../config.js";
 import type { Db, Engine } from "../engine.js";
+import { isSignerKnown, recordSigner } from "../sessions/index.js";
 import { clientStatus, statusClaim } from "../status-lists/index.js";
 import type { SessionFacts } from "./store.js";
 
@@ -31,12 +32,12 @@ export interface MintedAccessToken {
   readonly expiresInSeconds: number;
 }
 
-/** Signs an access token (RFC 9068). It never outlives its session's absolute limit. */
+/** Signs an access token (RFC 9068). It never outlives its session's absolute limit, and the session remembers the key. */
 export async function mintAccessToken(engine: Engine, trx: Db, input: AccessTokenInput): Promise<MintedAccessToken> {
   const { session } = input;
   const iat = Math.floor(engine.clock.nowMs() / 1000);
   const exp = Math.min(iat + engine.config.tokens.accessTokenSeconds, Math.floor(session.absolute_expires_at / 1000));
-  return await sign(engine, trx, {
+  const minted = await sign(engine, trx, {
     iss: engine.config.issuer,
     sub: session.user_id,
     aud: input.audience,
@@ -52,6 +53,8 @@ export async function mintAccessToken(engine: Engine, trx: Db, input: AccessToke
     ...(input.jkt === undefined ? {} : { cnf: { jkt: input.jkt } }),
     status: statusClaim(engine.config, input.statusIndex),
   });
+  if (!isSignerKnown(session, minted.kid)) await recordSigner(trx, session.id, minted.kid);
+  return minted;
 }
 
 /** What a service's access token is for. */
@@ -87,6 +90,8 @@ export async function mintServiceToken(engine: Engine, trx: Db, input: ServiceTo
 export interface DelegatedTokenInput extends ServiceTokenInput {
   /** The user's token, verified: everything about the user comes from it, nothing is added. */
   readonly subject: AccessTokenClaims;
+  /** The key that signed it. */
+  readonly subjectKid: string;
 }
 
 /**
@@ -101,7 +106,7 @@ export async function mintDelegatedToken(
   const { service, subject } = input;
   const iat = Math.floor(engine.clock.nowMs() / 1000);
   const act: ActorClaim = { sub: service.id, ...(subject.act === undefined ? {} : { act: subject.act }) };
-  return await sign(engine, trx, {
+  const minted = await sign(engine, trx, {
     iss: engine.config.issuer,
     sub: subject.sub,
     aud: input.audience,
@@ -118,6 +123,10 @@ export async function mintDelegatedToken(
     ...(input.confirmation === undefined ? {} : { cnf: input.confirmation }),
     ...(subject.status === undefined ? {} : { status: subject.status }),
   });
+  if (minted.kid === input.subjectKid) return minted;
+  // both: a token that somebody forged with a stolen key must not become one that outlives the key
+  for (const kid of [input.subjectKid, minted.kid]) await recordSigner(trx, subject.sid, kid);
+  return minted;
 }
 
 function lastSecond(service: ServiceClient, iat: number): number {

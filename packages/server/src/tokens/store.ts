@@ -19,7 +19,7 @@ const familyFacts = [
   "idle_expires_at",
   "status_index",
 ] as const;
-const sessionFacts = ["id", "user_id", "acr", "amr", "auth_time", "absolute_expires_at"] as const;
+const sessionFacts = ["id", "user_id", "acr", "amr", "auth_time", "absolute_expires_at", "signed_by"] as const;
 /** What an answer to a refresh is made of. */
 export type FamilyFacts = Pick<FamilyRow, (typeof familyFacts)[number]>;
 /** What an access token says of its session. */
@@ -57,6 +57,7 @@ const familyById = prepared((db, slot: SlotOf<{ familyId: string }>) =>
       "s.revoked_at as s_revoked_at",
       "s.revoked_reason as s_revoked_reason",
       "s.status_index as s_status_index",
+      "s.signed_by as s_signed_by",
     ])
     .where("f.id", "=", slot("familyId")),
 );
@@ -80,6 +81,7 @@ export async function findFamily(db: Db, familyId: string, nowMs: number): Promi
     revoked_at: row.s_revoked_at,
     revoked_reason: row.s_revoked_reason,
     status_index: row.s_status_index,
+    signed_by: row.s_signed_by,
   };
   const isSessionLive =
     session.revoked_at === null &&

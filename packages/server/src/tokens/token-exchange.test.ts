@@ -9,6 +9,7 @@ import {
   type SegnoEventType,
 } from "@segno/core";
 import * as fc from "fast-check";
+import { decodeProtectedHeader } from "jose";
 import * as oauth from "oauth4webapi";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
@@ -27,7 +28,17 @@ import {
   postForm,
   services,
 } from "../../test/client-kit.js";
-import { actor, addSession, besides, formRequest, type Node, openNode, origin } from "../../test/engine-kit.js";
+import {
+  actor,
+  addSession,
+  besides,
+  formRequest,
+  keyApi,
+  type Node,
+  openNode,
+  origin,
+  rotateNow,
+} from "../../test/engine-kit.js";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { revokeSession } from "../sessions/index.js";
 import { issueTokens, type IssueTokens } from "./index.js";
@@ -238,6 +249,24 @@ describe.each(testDatabases)("token exchange: $name", ({ skipped, create }) => {
     expect(await exchange(suspended.token)).toMatchObject(refused);
   });
 
+  it("R119: what a key signed for a service in a user's name ends with the key, and so does the session", async () => {
+    const { session, token } = await issue();
+    const { session: other } = await issue();
+    await rotateNow(node);
+    const { body } = await exchange(token);
+    const { kid } = decodeProtectedHeader(body.access_token ?? "");
+    expect(kid).not.toBe(decodeProtectedHeader(token).kid);
+    await keyApi(node).compromise(kid ?? "", { sinceMs: 0 });
+    expect((await introspect(body.access_token ?? "")).body).toEqual({ active: false });
+    const rows = await node.engine.store.db
+      .selectFrom("segno_sessions")
+      .select("id")
+      .where("revoked_at", "is not", null)
+      .execute();
+    expect(rows.map(({ id }) => id)).toEqual([session.id]);
+    expect(rows).not.toContainEqual({ id: other.id });
+  });
+
   it("a token that was revoked itself cannot be exchanged", async () => {
     const { token } = await issue();
     expect((await postForm(node, "revoke", { token, client_id: "segno" })).status).toBe(200);
@@ -317,7 +346,7 @@ describe.each(testDatabases)("token exchange: $name", ({ skipped, create }) => {
     const subject = payloadOf(token) as unknown as AccessTokenClaims;
     const service = node.engine.config.services.get("orders-api");
     if (service === undefined) throw new Error("no service");
-    const input = { service, subject, audience: origin, scope: "", confirmation: undefined };
+    const input = { service, subject, subjectKid: "", audience: origin, scope: "", confirmation: undefined };
     const made = await node.engine.store.transaction((trx) => mintDelegatedToken(node.engine, trx, input));
     expect(await node.authenticate(of(made.token))).toEqual({ status: "invalid", reason: "invalid_token" });
   });

@@ -219,7 +219,7 @@ async function addAttempt(db: Db, id: string): Promise<void> {
 async function addSession(db: Db, id: string, userId: string): Promise<void> {
   const assurance = { acr: "aal1", amr: "[]", auth_time: now };
   const times = { created_at: now, last_seen_at: now, idle_expires_at: now + 1, absolute_expires_at: now + 2 };
-  const state = { revoked_at: null, revoked_reason: null, status_index: 1 };
+  const state = { revoked_at: null, revoked_reason: null, status_index: 1, signed_by: "" };
   await db
     .insertInto("segno_sessions")
     .values({

@@ -36,7 +36,8 @@ const tables = [
     id text primary key, token_hash text not null unique, user_id text not null references segno_users (id) on delete cascade,
     client_id text not null, device_name text not null, acr text not null, amr text not null, auth_time {time} not null,
     created_at {time} not null, last_seen_at {time} not null, idle_expires_at {time} not null,
-    absolute_expires_at {time} not null, revoked_at {time}, revoked_reason text, status_index {int} not null
+    absolute_expires_at {time} not null, revoked_at {time}, revoked_reason text, status_index {int} not null,
+    signed_by text not null default ''
   ) {end}`,
   `create index segno_sessions_user on segno_sessions (user_id)`,
   // no index on a column that moves with every use: each would cost every refresh a page more to write
