@@ -41,6 +41,8 @@ interface SinkContract {
   readonly start: () => Promise<SinkReceiver | { readonly missing: string }>;
   /** Whether the receiver itself drops what it has seen. Else whoever reads from it sees the id again. */
   readonly isDeduplicating: boolean;
+  /** Whether it answers after `hang` what it was asked before, as a process that was held still does. */
+  readonly isPausable?: boolean;
   /** An event that the receiver does not take. Default: one of two mebibytes. */
   readonly refused?: () => OutgoingEvent;
   /** How long one call may take here. Default 3000. */
@@ -53,7 +55,7 @@ const patienceMs = 30_000;
 
 /** @param more further cases on the same receiver, which the suite stops afterwards */
 export async function sinkContract(
-  { name, start, isDeduplicating, refused = tooBig, limitMs = 3_000 }: SinkContract,
+  { name, start, isDeduplicating, isPausable = false, refused = tooBig, limitMs = 3_000 }: SinkContract,
   more?: (receiver: () => SinkReceiver) => void,
 ): Promise<void> {
   const started = await start();
@@ -156,6 +158,31 @@ export async function sinkContract(
       await receiver.comeBack();
       await untilDelivered(deliver, batch);
       expect(new Set((await arrivedOf(receiver, batch)).map(({ id }) => id)).size).toBe(10);
+    });
+
+    it.runIf(isPausable)("waits for a slow receiver as long as it may", async () => {
+      const batch = outgoingEvents(10);
+      await receiver.hang();
+      const call = deliver(batch);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await receiver.comeBack();
+      expect(refusalsOf(await call)).toEqual([]);
+      expect(await arrivedOf(receiver, batch)).toHaveLength(10);
+    });
+
+    it("killed among batches: nothing is lost after redelivery, and what came twice is the same", async () => {
+      const batches = Array.from({ length: 30 }, () => outgoingEvents(40));
+      let restarted: Promise<void> | undefined;
+      for (const [at, batch] of batches.entries()) {
+        if (at === 5) restarted = receiver.leave().then(() => receiver.comeBack());
+        await untilDelivered(deliver, batch);
+      }
+      await restarted;
+      const sent = new Map(batches.flat().map(({ event, cloudEvent }) => [event.id, cloudEvent]));
+      const arrived = await arrivedOf(receiver, batches.flat());
+      expect(new Set(arrived.map(({ id }) => id)).size).toBe(sent.size);
+      if (isDeduplicating) expect(arrived).toHaveLength(sent.size);
+      for (const { id, body } of arrived) expect(body).toBe(sent.get(id));
     });
 
     it("lets go of everything when it is closed: nothing of it keeps a process alive", async () => {

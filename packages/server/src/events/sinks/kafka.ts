@@ -1,6 +1,8 @@
 import type { EventSink, OutgoingEvent, Refusal } from "../sink.js";
+import { away } from "./away.js";
 import { choiceOf, type SinkChoice } from "./choice.js";
 import { inPortions } from "./in-portions.js";
+import { checkChoice, createOptionFaults } from "./option-faults.js";
 import { untilAborted } from "./until-aborted.js";
 
 export type { EventFilter, EventSink, OutgoingEvent, Refusal } from "../sink.js";
@@ -39,7 +41,9 @@ const allInSync = -1;
  * partition keeps the order of one subject. The value is the CloudEvent, the headers are those of the Kafka protocol
  * binding of CloudEvents (structured mode with the metadata headers: `ce_id`, `ce_type`). Kafka does not drop what comes
  * again: a consumer does, by `ce_id`. An event that is bigger than the topic allows is refused for good.
+ *
  * Not checked: the topic's retention and replication. The producer stays the application's.
+ * @throws TypeError at once, naming every option that is wrong
  * @example
  * ```ts
  * import { Producer, stringSerializers } from "@platformatic/kafka";
@@ -54,7 +58,10 @@ const allInSync = -1;
  */
 export function kafkaSink(options: KafkaSinkOptions): EventSink {
   const { producer, topic } = options;
-  if (!/^[\w.-]{1,249}$/.test(topic)) throw new TypeError("Kafka: `topic` is the name of a topic.");
+  const faults = createOptionFaults("kafkaSink");
+  checkChoice(faults, { name: "kafka", ...options });
+  faults.require(/^[\w.-]{1,249}$/.test(topic), "`topic` is the name of a topic");
+  faults.throwIfAny();
 
   /** Halves what is too big for the topic, until it is one event that is. */
   async function send(events: readonly OutgoingEvent[], signal: AbortSignal): Promise<Refusal[]> {
@@ -117,7 +124,10 @@ const isTooBig = (error: unknown): boolean => says(error, tooBig);
 function explained(error: unknown, topic: string): Error {
   // the client puts its own words in place of what the broker answered
   if (says(error, noTopic) || (error instanceof Error && error.message.startsWith("Unknown topic")))
-    return new Error(`Kafka: the topic ${topic} is missing. Create it; nothing is lost meanwhile.`);
-  const code = error instanceof Error && "code" in error ? String(error.code) : "no answer";
-  return new Error(`Kafka: the brokers did not take the events (${code}).`);
+    return away(
+      `topic_missing: ${topic}`,
+      `Kafka: the topic ${topic} is missing. Create it; nothing is lost meanwhile.`,
+    );
+  const code = error instanceof Error && "code" in error ? String(error.code) : "no_answer";
+  return away(code, `Kafka: the brokers did not take the events (${code}).`);
 }

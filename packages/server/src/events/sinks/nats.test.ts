@@ -64,7 +64,7 @@ async function start(): Promise<SinkReceiver | { readonly missing: string }> {
   return { open, received: () => read("IDENTITY"), ...comingsOf(peer), stop: peer.stop };
 }
 
-await sinkContract({ name: "NATS JetStream", start, isDeduplicating: true }, (receiver) => {
+await sinkContract({ name: "NATS JetStream", start, isDeduplicating: true, isPausable: true }, (receiver) => {
   const deliverOn = (sink: OpenSink["sink"]) => (batch: readonly OutgoingEvent[]) =>
     sink.deliver(batch, AbortSignal.timeout(3_000));
   const once = async (options: Options, batch: readonly OutgoingEvent[]) => {
@@ -138,7 +138,9 @@ await sinkContract({ name: "NATS JetStream", start, isDeduplicating: true }, (re
 
   it("does not let another stream take the events", async () => {
     await expect(once({ stream: "SMALL" }, outgoingEvents(3))).rejects.toThrow(/the stream SMALL .* is missing/);
-    await expect(once({ stream: "GONE" }, outgoingEvents(3))).rejects.toThrow(/the stream GONE .* is missing/);
+    await expect(once({ stream: "GONE" }, outgoingEvents(3))).rejects.toMatchObject({
+      code: expect.stringMatching(/^stream_missing: GONE segno\.[\w.]+$/),
+    });
   });
 
   it("refuses what is too big for the stream alone", async () => {

@@ -1,5 +1,8 @@
 import type { EventSink, OutgoingEvent, Refusal } from "../sink.js";
+import { away } from "./away.js";
+import { handOverBySubject } from "./by-subject.js";
 import { choiceOf, type SinkChoice } from "./choice.js";
+import { checkChoice, createOptionFaults } from "./option-faults.js";
 import { untilAborted } from "./until-aborted.js";
 
 export type { EventFilter, EventSink, OutgoingEvent, Refusal } from "../sink.js";
@@ -46,7 +49,9 @@ const ackTimeoutMs = 15_000;
  * other, those of different subjects at once. The payload is the CloudEvent (NATS protocol binding of CloudEvents,
  * structured mode); the event's id is the `Nats-Msg-Id`, by which JetStream drops what is sent again within the stream's
  * `duplicate_window`. An event that is bigger than the server or the stream allows is refused for good.
+ *
  * Not checked: that the stream keeps messages as long as its readers need. The connection stays the application's.
+ * @throws TypeError at once, naming every option that is wrong
  * @example
  * ```ts
  * import { jetstream } from "@nats-io/jetstream";
@@ -58,12 +63,15 @@ const ackTimeoutMs = 15_000;
  */
 export function natsSink<Headers extends NatsHeaders>(options: NatsSinkOptions<Headers>): EventSink {
   const { jetstream, headers, prefix = "segno", stream } = options;
-  if (!/^[\w-]+(\.[\w-]+)*$/.test(prefix))
-    throw new TypeError('NATS: `prefix` is names of letters, digits, "-" and "_", with dots between them.');
+  const faults = createOptionFaults("natsSink");
+  checkChoice(faults, { name: "nats", ...options });
+  const isPrefix = /^[\w-]+(\.[\w-]+)*$/.test(prefix);
+  faults.require(isPrefix, '`prefix` is names of letters, digits, "-" and "_", with dots between them');
+  faults.throwIfAny();
   let isThere = false;
 
   /** @returns undefined when the stream has it */
-  async function publish({ event, cloudEvent }: OutgoingEvent): Promise<Refusal | undefined> {
+  async function publish({ event, cloudEvent }: OutgoingEvent): Promise<Omit<Refusal, "id"> | undefined> {
     const subject = `${prefix}.${event.type}`;
     const head = headers();
     head.set("Content-Type", "application/cloudevents+json; charset=UTF-8");
@@ -73,33 +81,19 @@ export function natsSink<Headers extends NatsHeaders>(options: NatsSinkOptions<H
       return undefined;
     } catch (error) {
       const reason = refusalOf(error);
-      if (reason !== undefined) return { id: event.id, reason, isFinal: true };
+      if (reason !== undefined) return { reason, isFinal: true };
       throw explained(error, subject, stream);
     }
   }
 
-  async function publishAll(events: readonly OutgoingEvent[], signal: AbortSignal): Promise<Refusal[]> {
-    const refusals: Refusal[] = [];
-    let hasFailed = false;
-    const inTurn = async (chain: readonly OutgoingEvent[]): Promise<void> => {
-      for (const event of chain) {
-        if (hasFailed || signal.aborted) return;
-        const refusal = await publish(event);
-        if (refusal !== undefined) refusals.push(refusal);
-      }
+  async function publishAll(events: readonly OutgoingEvent[], signal: AbortSignal): Promise<readonly Refusal[]> {
+    const hand = (event: OutgoingEvent) => {
+      signal.throwIfAborted();
+      return publish(event);
     };
-    const [first, ...others] = events;
-    if (first === undefined) return [];
     // a client that is not connected keeps what it is given: after a failure that is one event, not a batch
-    if (!isThere) await inTurn([first]);
-    const rest = isThere ? events : others;
-    try {
-      await Promise.all([...Map.groupBy(rest, ({ event }) => event.subject).values()].map(inTurn));
-    } catch (error) {
-      hasFailed = true;
-      throw error;
-    }
-    return refusals;
+    const first = isThere ? [] : await handOverBySubject(events.slice(0, 1), 1, hand);
+    return [...first, ...(await handOverBySubject(isThere ? events : events.slice(1), events.length, hand))];
   }
 
   return {
@@ -134,10 +128,17 @@ function explained(error: unknown, subject: string, stream: string | undefined):
   const name = error instanceof Error ? error.name : "";
   const wanted = stream === undefined ? "a stream" : `the stream ${stream}`;
   if (name === "JetStreamNotEnabled" || wrongStream.has(numberOf(error) ?? 0))
-    return new Error(`NATS: ${wanted} with the subject ${subject} is missing. Create it; nothing is lost meanwhile.`);
+    return away(
+      `stream_missing: ${stream ?? ""} ${subject}`,
+      `NATS: ${wanted} with the subject ${subject} is missing. Create it; nothing is lost meanwhile.`,
+    );
   if (name === "ClosedConnectionError" || name === "DrainingConnectionError")
-    return new Error("NATS: the connection is closed for good. Connect with `maxReconnectAttempts: -1`.");
-  return new Error(`NATS: the stream did not take the events (${numberOf(error) ?? (name || "no answer")}).`);
+    return away(
+      "connection_closed",
+      "NATS: the connection is closed for good. Connect with `maxReconnectAttempts: -1`.",
+    );
+  const code = `${numberOf(error) ?? (name || "no_answer")}`;
+  return away(code, `NATS: the stream did not take the events (${code}).`);
 }
 
 function numberOf(error: unknown): number | undefined {

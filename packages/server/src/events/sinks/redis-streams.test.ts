@@ -67,6 +67,7 @@ for (const [library, open] of Object.entries(clients)) {
     {
       name: `Redis Streams through ${library}`,
       isDeduplicating: true,
+      isPausable: true,
       async start() {
         const peer = await durableRedisPeer();
         return "missing" in peer ? peer : receiverOn(peer, open);

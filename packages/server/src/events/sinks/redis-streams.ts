@@ -1,7 +1,9 @@
 import { type IoRedisClient, type NodeRedisClient, redisScript, runScript } from "../../redis-script.js";
 import type { EventSink, OutgoingEvent, Refusal } from "../sink.js";
+import { away } from "./away.js";
 import { choiceOf, type SinkChoice } from "./choice.js";
 import { inPortions } from "./in-portions.js";
+import { checkChoice, createOptionFaults, isCount } from "./option-faults.js";
 import { untilAborted } from "./until-aborted.js";
 
 export type { IoRedisClient, NodeRedisClient, ScriptInput } from "../../redis-script.js";
@@ -26,7 +28,9 @@ const maxPortionBytes = 1024 * 1024;
  * Adds events to a stream of Redis or Valkey, in order. An entry has the fields `id`, `type` and `event`: the CloudEvent.
  * What is sent again soon, as after a crash, is recognised among the stream's last entries and not added twice; a reader
  * still drops by `id` what it has seen, because an entry may have been deleted and what was refused may come much later.
+ *
  * Not checked: that Redis keeps what it has acknowledged (`appendonly yes`, replicas). The client stays the application's.
+ * @throws TypeError at once, naming every option that is wrong
  * @example
  * ```ts
  * import { redisStreamSink } from "@segno/server/events/redis-streams";
@@ -36,14 +40,17 @@ const maxPortionBytes = 1024 * 1024;
  */
 export function redisStreamSink(options: RedisStreamSinkOptions): EventSink {
   const { client, stream = "segno:events", maxLength, maxEventBytes = 1024 * 1024, batchSize = 100 } = options;
+  const faults = createOptionFaults("redisStreamSink");
+  checkChoice(faults, { name: "redis-streams", ...options });
+  faults.require(stream !== "", "`stream` is a key");
   for (const [name, value] of Object.entries({ maxLength, maxEventBytes }))
-    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0))
-      throw new TypeError(`Redis: \`${name}\` is a positive whole number.`);
+    faults.require(isCount(value, Number.MAX_SAFE_INTEGER), `\`${name}\` is a positive whole number`);
+  faults.throwIfAny();
   // without a listener, a client ends the process when its connection breaks
   client.on("error", () => {});
 
   async function add(events: readonly OutgoingEvent[]): Promise<void> {
-    if (!isConnected(client)) throw new Error("Redis: the client is not connected.");
+    if (!isConnected(client)) throw away("not_connected", "Redis: the client is not connected.");
     const entries = events.flatMap(({ event, cloudEvent }) => [event.id, event.type, cloudEvent]);
     try {
       await runScript(client, addEvents, stream, [maxLength ?? 0, 2 * batchSize, ...entries]);
@@ -92,8 +99,9 @@ function isConnected(client: IoRedisClient | NodeRedisClient): boolean {
 
 function explained(error: unknown, stream: string): Error {
   const said = error instanceof Error ? error.message : "";
-  if (said.includes("WRONGTYPE")) return new Error(`Redis: the key ${stream} holds something else than a stream.`);
+  if (said.includes("WRONGTYPE"))
+    return away(`wrong_type: ${stream}`, `Redis: the key ${stream} holds something else than a stream.`);
   // an error of a client carries the command, and so the events: only what the server calls it goes on
-  const word = /^-?([A-Z]{2,20})\b/.exec(said)?.[1] ?? "no answer";
-  return new Error(`Redis: the server did not take the events (${word}).`);
+  const word = /^-?([A-Z]{2,20})\b/.exec(said)?.[1] ?? "no_answer";
+  return away(word, `Redis: the server did not take the events (${word}).`);
 }
