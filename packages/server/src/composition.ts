@@ -103,7 +103,12 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
   const { clock, random, newId, store, prepared } = repeatable(resolved, opened);
   const secrets = createSecrets(config.secrets, random);
   const base = { config, clock, random, newId, store, secrets, log };
-  const events = createEventLog(base, { source: config.issuer, observer, ...personalOf(config, secrets) });
+  const events = createEventLog(base, {
+    source: config.issuer,
+    observer,
+    ...config.events,
+    ...personalOf(config, secrets),
+  });
   const mail = createMailQueue(
     { ...base, hasAccount: (email) => hasAccount(engine, store.db, email) },
     observedTransport(resolved.transport, observer),

@@ -1,4 +1,5 @@
 import type { Clock, JwkSet, SigningAlgorithm, TelemetryHook } from "@segno/core";
+import type { EventSink } from "./events/index.js";
 import type { KeyCustody } from "./keys/index.js";
 import type { Logger, MailTransport, RandomSource, RequestView } from "./ports.js";
 import type { KeyValueSource } from "./storage/key-value.js";
@@ -51,6 +52,8 @@ export interface SegnoOptions {
   readonly keys?: KeyOptions;
   /** The tamper-evident log of every event, with its options. Default: none is kept. */
   readonly audit?: AuditOptions;
+  /** Who receives events outside this process, and how long they are kept. */
+  readonly events?: EventOptions;
   /** `false` turns rate limits off: refused in production. */
   readonly rateLimit?: boolean;
   /** Details to ask for after sign-in, without ever blocking it. Default `["displayName"]`. */
@@ -88,6 +91,18 @@ export interface SegnoOptions {
 export interface MetricsOptions {
   /** What a scraper must send, at least 32 random characters. Without it there is no route. */
   readonly token?: string;
+}
+
+/** Events on their way out. */
+export interface EventOptions {
+  /**
+   * Receivers such as a webhook or a message bus. Each gets every event at least once, in order per subject, from a place of
+   * its own; one that is slow or away holds up no other and no request. A new name begins with the oldest event that is
+   * kept. Default none.
+   */
+  readonly sinks?: readonly EventSink[];
+  /** How many days events stay in the database after every receiver has them, to look at and to send again. Default 7. */
+  readonly keepDays?: number;
 }
 
 /** Which ways to sign in exist. */
@@ -306,6 +321,7 @@ export interface ResolvedConfig {
   readonly sessionScopes: readonly string[];
   readonly consents: ReadonlyMap<string, Required<ConsentOptions>>;
   readonly services: ReadonlyMap<string, ServiceClient>;
+  readonly events: Required<EventOptions>;
   readonly clientCertificate: ClientCertificateOptions | undefined;
   readonly audit: Required<AuditOptions> | undefined;
 }

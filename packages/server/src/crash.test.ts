@@ -113,7 +113,15 @@ function checkWhole(rows: Dump, lines: readonly Line[]): void {
   const all = (type: string) => events.filter((event) => event.type === type);
   const told = (type: string, key: "subject" | "sessionid", value: unknown) =>
     all(type).filter((event) => event[key] === value).length;
-  expect(of("segno_outbox").filter((row) => row.delivered_at === null)).toEqual([]);
+  // everything has its position, the subscriber has passed it, and nothing was set aside
+  const head = of("segno_outbox").length;
+  expect(
+    of("segno_outbox")
+      .map((row) => row.position)
+      .toSorted((a, b) => Number(a) - Number(b)),
+  ).toEqual(Array.from({ length: head }, (_, index) => index + 1));
+  expect(of("segno_event_cursors")).toMatchObject([{ name: "in-process", position: head }]);
+  expect(of("segno_event_failures")).toEqual([]);
   for (const user of of("segno_users")) {
     expect(told("user.created", "subject", user.id)).toBe(1);
     const ways = [...of("segno_passkeys"), ...of("segno_identifiers")].filter((row) => row.user_id === user.id);

@@ -12,6 +12,7 @@ export type {
   ConsentOptions,
   DelegationOptions,
   AuditOptions,
+  EventOptions,
   KeyOptions,
   MetricsOptions,
   RetentionClass,
@@ -25,7 +26,7 @@ export type {
 } from "./config.js";
 export type { Consent } from "./consents/index.js";
 export type { LogFields, Logger, MailMessage, MailTransport, RandomSource, RequestView } from "./engine.js";
-export type { EventListener } from "./events/index.js";
+export type { EventFilter, EventListener, EventSink, OutgoingEvent, Refusal } from "./events/index.js";
 export type { HealthReport } from "./http/index.js";
 export type {
   CompromiseOptions,

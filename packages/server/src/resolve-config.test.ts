@@ -11,6 +11,7 @@ import { configurationError, resolveOptions } from "./resolve-config.js";
 
 const secret = "1:a-secret-0123456789-abcdefghijklmnopq";
 const email = { send: async () => {} };
+const sink = { name: "siem", deliver: async () => {} };
 const good: SegnoOptions = {
   baseUrl: "https://app.example.com",
   secret,
@@ -139,6 +140,15 @@ describe("each option", () => {
     ["tokens.audiences", { tokens: { audiences: [] } }],
     ["tokens.introspectionClients", { tokens: { introspectionClients: { api: "short" } } }],
     ["keys.publishSeconds", { keys: { publishSeconds: 60 } }],
+    ["events.keepDays", { events: { keepDays: 0 } }],
+    ["events.sinks", { events: { sinks: [{ ...sink, name: "SIEM" }] } }],
+    ["events.sinks", { events: { sinks: [{ ...sink, name: "in-process" }] } }],
+    ["events.sinks", { events: { sinks: [sink, { ...sink }] } }],
+    ["events.sinks", { events: { sinks: [{ ...sink, types: ["login.maybe"] }] } }],
+    ["events.sinks", { events: { sinks: [{ ...sink, types: ["coffee.*"] }] } }],
+    ["events.sinks", { events: { sinks: [{ ...sink, batchSize: 0 }] } }],
+    ["events.sinks", { events: { sinks: [{ ...sink, tenants: [""] }] } }],
+    ["events.sinks", { events: { sinks: [{ name: "siem" }] } }],
     ["keys.algorithm", { keys: { algorithm: "none" } }],
     ["keys.leaseSeconds", { keys: { leaseSeconds: 30 } }],
     ["keys.leaseSeconds", { keys: { leaseSeconds: 90_000 } }],

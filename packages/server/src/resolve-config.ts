@@ -14,6 +14,7 @@ import {
   readClientIp,
   readCustody,
   readDatabase,
+  readEvents,
   readHotState,
   readIssuer,
   readKeys,
@@ -71,6 +72,7 @@ const knownOptions = new Set<string>([
   "consents",
   "clientCertificate",
   "keys",
+  "events",
   "rateLimit",
   "progressiveDetails",
   "production",
@@ -147,6 +149,7 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
     consents,
     sessionScopes: tokens.scopes.filter((scope) => ![...consents.values()].some((rule) => rule.scopes.includes(scope))),
     services: readServices(options.services ?? {}, around, faults),
+    events: readEvents(options.events ?? {}, faults),
     clientCertificate: readClientCertificate(options.clientCertificate, clientIp, faults),
     audit: readAudit(options.audit, issuer, faults),
   };

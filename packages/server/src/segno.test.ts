@@ -1,5 +1,5 @@
 import { isSegnoError } from "@segno/core";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { origin, testSecret } from "../test/handler-kit.js";
 import { type TestDatabase, testDatabases } from "../test/stores.js";
 import { createSegno, type Segno, type SegnoOptions, silentLogger } from "./index.js";
@@ -238,6 +238,7 @@ describe("createSegno", () => {
     expect((await again.fetch("/v1/session")).body.session).toBeNull();
     await segno.api.deleteUser(userId);
     expect(await segno.api.getUser(userId)).toBeNull();
+    await vi.waitUntil(() => seen.includes("user.deleted"));
     stop();
     await segno.close();
     expect(seen).toEqual(expect.arrayContaining(["user.created", "session.created", "login.success"]));

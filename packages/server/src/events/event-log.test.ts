@@ -13,6 +13,8 @@ import {
 } from "../../test/engine-kit.js";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { createEventLog, type RunningEventLog } from "./event-log.js";
+import { reviveDead } from "./failures-store.js";
+import { hooksName } from "./hooks.js";
 
 describe.each(testDatabases)("event log: $name", ({ skipped, create }) => {
   if (skipped !== undefined) {
@@ -112,7 +114,7 @@ describe.each(testDatabases)("event log: $name", ({ skipped, create }) => {
     }
     expect(reasons(seen)).toEqual(["after"]);
     isBroken = false;
-    expect(await log.retryParked()).toBe(1);
+    expect(await reviveDead(node.engine.store.db, hooksName, node.clock.nowMs(), undefined)).toBe(1);
     await log.drain();
     expect(reasons(seen)).toEqual(["after", "poison"]);
   });
@@ -151,14 +153,17 @@ describe.each(testDatabases)("event log: $name", ({ skipped, create }) => {
     await other.stop();
   });
 
-  it("without a subscriber nothing is taken; delivered rows go after a day", async () => {
+  it("without a subscriber nothing is taken; delivered rows go after the days they are kept", async () => {
     await write("ann", "1");
     expect(await log.drain()).toBe(0);
     const rows = () => node.engine.store.db.selectFrom("segno_outbox").select("id").execute();
     expect(await rows()).toHaveLength(1);
     log.on("*", () => {});
     expect(await log.drain()).toBe(1);
-    node.clock.advance({ days: 1, minutes: 1 });
+    node.clock.advance({ days: 6, hours: 23 });
+    await log.drain();
+    expect(await rows()).toHaveLength(1);
+    node.clock.advance({ hours: 2 });
     await log.drain();
     expect(await rows()).toHaveLength(0);
   });

@@ -1,3 +1,5 @@
-export { createEventLog, type EventLogOptions, type EventListener, type RunningEventLog } from "./event-log.js";
-export type { EventSink } from "./sink.js";
-export { readOutboxFigures } from "./store.js";
+export { createEventLog, type EventListener, type EventLogOptions, type RunningEventLog } from "./event-log.js";
+export { readOutboxFigures } from "./figures.js";
+export { createEventReader, type EventReader } from "./reader.js";
+export type { EventFilter, EventSink, OutgoingEvent, Refusal } from "./sink.js";
+export type { SequencedRow } from "./store.js";

@@ -1,14 +1,13 @@
 import { sql } from "kysely";
 import type { Db } from "../engine.js";
-import { prepared, type SlotOf } from "../storage/index.js";
+import { deleteInPortions, prepared, type SlotOf } from "../storage/index.js";
 import type { Schema } from "../storage/schema.js";
 
-export type OutboxRow = Schema["segno_outbox"];
+export type NewRow = Omit<Schema["segno_outbox"], "position">;
+/** A row that has its position. */
+export type SequencedRow = NewRow & { readonly position: number };
 
-/** `next_attempt_at` of a row that was moved aside: later than any clock (the last day a Date can hold). */
-export const parkedAtMs = 8_640_000_000_000_000;
-
-export type NewRow = Pick<OutboxRow, "id" | "type" | "subject" | "payload" | "personal" | "created_at">;
+const columns = ["id", "type", "subject", "payload", "personal", "created_at"] as const;
 
 const insertOf = (count: number) =>
   prepared((db, slot: SlotOf<readonly never[]>) =>
@@ -20,10 +19,7 @@ const insertOf = (count: number) =>
         payload: slot(row * 6 + 3),
         personal: slot(row * 6 + 4),
         created_at: slot(row * 6 + 5),
-        delivered_at: null,
-        attempts: 0,
-        next_attempt_at: slot(row * 6 + 5),
-        locked_until: 0,
+        position: null,
       })),
     ),
   );
@@ -34,122 +30,161 @@ const inserts: ReturnType<typeof insertOf>[] = [];
 export async function insertEvents(trx: Db, rows: readonly NewRow[]): Promise<void> {
   if (rows.length === 0) return;
   inserts[rows.length] ??= insertOf(rows.length);
-  const values = rows.flatMap((row) => [row.id, row.type, row.subject, row.payload, row.personal, row.created_at]);
+  const values = rows.flatMap((row) => columns.map((name) => row[name]));
   await inserts[rows.length]?.(trx, values as unknown as readonly never[]);
 }
 
-/**
- * Leases the oldest rows that are due. Of several nodes one gets a row, and no node gets a row of a subject while
- * another node still works on an earlier one.
- */
-export async function leaseEvents(
-  db: Db,
-  lease: {
-    readonly nowMs: number;
-    readonly untilMs: number;
-    readonly limit: number;
-    readonly ownIds: readonly string[];
-  },
-): Promise<OutboxRow[]> {
-  const rows = await db
-    .updateTable("segno_outbox")
-    .set({ locked_until: lease.untilMs })
-    .where("id", "in", (eb) =>
-      eb
-        .selectFrom("segno_outbox as o")
-        .select("o.id")
-        .where("o.delivered_at", "is", null)
-        .where("o.next_attempt_at", "<=", lease.nowMs)
-        .where("o.locked_until", "<=", lease.nowMs)
-        .where(({ not, exists, selectFrom }) => {
-          let earlier = selectFrom("segno_outbox as e")
-            .select("e.id")
-            .whereRef("e.subject", "=", "o.subject")
-            .whereRef("e.id", "<", "o.id")
-            .where("e.delivered_at", "is", null)
-            // as a literal: it is what lets the index of leased rows answer
-            .where("e.locked_until", ">", sql.lit(0))
-            .where("e.locked_until", ">", lease.nowMs);
-          if (lease.ownIds.length > 0) earlier = earlier.where("e.id", "not in", lease.ownIds);
-          return not(exists(earlier));
-        })
-        .orderBy("o.id")
-        .limit(lease.limit),
-    )
-    // once more on the row itself: PostgreSQL looks again at a row that another node changed in the meantime
-    .where("locked_until", "<=", lease.nowMs)
-    .where("next_attempt_at", "<=", lease.nowMs)
-    .where("delivered_at", "is", null)
-    .returningAll()
-    .execute();
-  return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
+const sequence = "events";
+
+/** The last position given away. */
+export async function readHead(db: Db): Promise<number> {
+  const row = await db
+    .selectFrom("segno_event_sequence")
+    .select("position")
+    .where("name", "=", sequence)
+    .executeTakeFirst();
+  return row?.position ?? 0;
 }
 
-export async function extendLeases(db: Db, ids: readonly string[], untilMs: number): Promise<void> {
-  if (ids.length === 0) return;
-  await db
-    .updateTable("segno_outbox")
-    .set({ locked_until: untilMs })
-    .where("id", "in", ids)
-    .where("delivered_at", "is", null)
-    .execute();
-}
-
-export async function markDelivered(db: Db, ids: readonly string[], nowMs: number): Promise<void> {
-  if (ids.length === 0) return;
-  await db
-    .updateTable("segno_outbox")
-    .set({ delivered_at: nowMs, locked_until: 0 })
-    .where("id", "in", ids)
-    .where("delivered_at", "is", null)
-    .execute();
-}
-
-export async function putBack(
-  db: Db,
-  row: { readonly id: string; readonly attempts: number; readonly nextAttemptAtMs: number },
-): Promise<void> {
-  await db
-    .updateTable("segno_outbox")
-    .set({ attempts: row.attempts, next_attempt_at: row.nextAttemptAtMs, locked_until: 0 })
-    .where("id", "=", row.id)
-    .where("delivered_at", "is", null)
-    .execute();
-}
-
-/** Makes rows that were moved aside due again. @returns how many */
-export async function unpark(db: Db, nowMs: number): Promise<number> {
-  const rows = await db
-    .updateTable("segno_outbox")
-    .set({ attempts: 0, next_attempt_at: nowMs, locked_until: 0 })
-    .where("next_attempt_at", "=", parkedAtMs)
-    .where("delivered_at", "is", null)
-    .returning("id")
-    .execute();
-  return rows.length;
-}
-
-export async function deleteDelivered(db: Db, beforeMs: number): Promise<void> {
-  await db.deleteFrom("segno_outbox").where("delivered_at", "<", beforeMs).execute();
-}
-
-/** How far delivery is behind: what waits, how old the oldest of it is, and what was moved aside. */
-export async function readOutboxFigures(
-  db: Db,
-  nowMs: number,
-): Promise<{ readonly waiting: number; readonly lagMs: number; readonly deadLetters: number }> {
+export async function hasUnsequenced(db: Db): Promise<boolean> {
   const row = await db
     .selectFrom("segno_outbox")
-    .select(({ fn, eb }) => [
-      fn.countAll<number>().filterWhere("next_attempt_at", "<", parkedAtMs).as("waiting"),
-      fn.min<number | null>("created_at").filterWhere("next_attempt_at", "<", parkedAtMs).as("oldest"),
-      fn
-        .countAll<number>()
-        .filterWhere(eb("next_attempt_at", "=", parkedAtMs))
-        .as("parked"),
-    ])
-    .where("delivered_at", "is", null)
+    .select("id")
+    .where("position", "is", null)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Waits for the turn to give positions away, which lasts until the transaction ends. @returns the last one given */
+export async function lockSequence(trx: Db): Promise<number> {
+  const lock = () =>
+    trx
+      .updateTable("segno_event_sequence")
+      .set((eb) => ({ position: eb.ref("position") }))
+      .where("name", "=", sequence)
+      .returning("position")
+      .executeTakeFirst();
+  const row = await lock();
+  if (row !== undefined) return row.position;
+  await trx
+    .insertInto("segno_event_sequence")
+    .values({ name: sequence, position: 0 })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  return (await lock())?.position ?? 0;
+}
+
+/** Numbers the oldest rows without a position. Only under the lock. @returns how many */
+export async function numberRows(trx: Db, after: number, limit: number): Promise<number> {
+  const result = await trx
+    .with("numbered", (db) =>
+      db
+        .selectFrom(
+          db
+            .selectFrom("segno_outbox")
+            .select("id")
+            .where("position", "is", null)
+            .orderBy("id")
+            .limit(limit)
+            .as("waiting"),
+        )
+        .select(["id", sql<number>`row_number() over (order by id)`.as("place")]),
+    )
+    .updateTable("segno_outbox")
+    .from("numbered")
+    .set({ position: sql<number>`${after} + numbered.place` })
+    .whereRef("segno_outbox.id", "=", "numbered.id")
+    .where("segno_outbox.position", "is", null)
+    .executeTakeFirst();
+  const count = Number(result.numUpdatedRows);
+  if (count > 0) {
+    await trx
+      .updateTable("segno_event_sequence")
+      .set({ position: after + count })
+      .where("name", "=", sequence)
+      .execute();
+  }
+  return count;
+}
+
+/** What has a position, oldest first. */
+export async function readRows(db: Db, after: number, limit: number): Promise<SequencedRow[]> {
+  const rows = await db
+    .selectFrom("segno_outbox")
+    .selectAll()
+    .where("position", ">", after)
+    .orderBy("position")
+    .limit(limit)
+    .execute();
+  return rows as SequencedRow[];
+}
+
+/** Those of them that are still kept. */
+export async function readRowsById(db: Db, ids: readonly string[]): Promise<SequencedRow[]> {
+  if (ids.length === 0) return [];
+  const rows = await db
+    .selectFrom("segno_outbox")
+    .selectAll()
+    .where("id", "in", ids)
+    .where("position", "is not", null)
+    .orderBy("position")
+    .execute();
+  return rows as SequencedRow[];
+}
+
+/** The oldest position that is kept, and when its event happened. */
+export async function readOldest(
+  db: Db,
+  from: number,
+): Promise<Pick<SequencedRow, "position" | "created_at"> | undefined> {
+  const row = await db
+    .selectFrom("segno_outbox")
+    .select(["position", "created_at"])
+    .where("position", ">=", from)
+    .orderBy("position")
+    .limit(1)
+    .executeTakeFirst();
+  return row as Pick<SequencedRow, "position" | "created_at"> | undefined;
+}
+
+/** Forgets what was personal about rows that somebody else keeps now. */
+export async function clearPersonal(trx: Db, after: number, upTo: number): Promise<void> {
+  await trx
+    .updateTable("segno_outbox")
+    .set({ personal: null })
+    .where("position", ">", after)
+    .where("position", "<=", upTo)
+    .where("personal", "is not", null)
+    .execute();
+}
+
+/** Deletes rows that are old enough and that everybody has passed. */
+export async function deleteRows(db: Db, upTo: number, beforeMs: number): Promise<void> {
+  await deleteInPortions((limit) =>
+    db
+      .deleteFrom("segno_outbox")
+      .where("position", "in", (eb) =>
+        eb
+          .selectFrom("segno_outbox")
+          .select("position")
+          .where("position", "<=", upTo)
+          .where("created_at", "<", beforeMs)
+          .orderBy("position")
+          .limit(limit),
+      )
+      .execute(),
+  );
+}
+
+/** How many rows have no position yet, and the time of the oldest of them. */
+export async function countUnsequenced(
+  db: Db,
+): Promise<{ readonly count: number; readonly oldestMs: number | undefined }> {
+  const row = await db
+    .selectFrom("segno_outbox")
+    .select(({ fn }) => [fn.countAll<number>().as("count"), fn.min<number | null>("created_at").as("oldest")])
+    .where("position", "is", null)
     .executeTakeFirstOrThrow();
-  const oldest = row.oldest === null ? nowMs : Number(row.oldest);
-  return { waiting: Number(row.waiting), lagMs: Math.max(0, nowMs - oldest), deadLetters: Number(row.parked) };
+  return { count: Number(row.count), oldestMs: row.oldest === null ? undefined : Number(row.oldest) };
 }

@@ -1,6 +1,7 @@
 export { readConsents } from "./consents.js";
 export { readAudit } from "./audit.js";
 export { readClientCertificate, readClientIp } from "./client-address.js";
+export { readEvents } from "./events.js";
 export { readCustody, readKeys } from "./keys.js";
 export { listOf } from "./list-of.js";
 export { readMetrics } from "./metrics.js";

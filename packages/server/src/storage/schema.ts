@@ -186,10 +186,43 @@ export interface Schema {
     /** Personal data beside the event, sealed, until the audit log has it. Null without one, and where there is none. */
     personal: string | null;
     created_at: number;
-    delivered_at: number | null;
+    /** Its place in the one order of all events; null until it was given one, after commit. */
+    position: number | null;
+  };
+  /** The last position given away. */
+  readonly segno_event_sequence: { name: string; position: number };
+  /** How far each receiver of events is. */
+  readonly segno_event_cursors: {
+    name: string;
+    /** Everything up to here was taken, or is among its failures. */
+    position: number;
+    /** The node that works for it, by a value made anew each time. */
+    lease_id: string | null;
+    lease_until: number;
+    /** Rounds in a row in which it was away. */
+    failures: number;
+    next_attempt_at: number;
+    last_error: string | null;
+    accepted_at: number | null;
+    /** When a node that has this receiver said so last. */
+    seen_at: number;
+  };
+  /** Events that a receiver did not take, and those of the same subject that wait for them. */
+  readonly segno_event_failures: {
+    consumer: string;
+    event_id: string;
+    position: number;
+    type: string;
+    subject: string | null;
+    /** The event's own bytes: it outlives its row in the outbox. */
+    payload: string;
+    /** 0: only waits behind an earlier one. */
     attempts: number;
     next_attempt_at: number;
-    locked_until: number;
+    reason: string;
+    failed_at: number;
+    /** When it was set aside: a dead letter. */
+    dead_at: number | null;
   };
   /** The key that what the audit log knows of a person is sealed under. */
   readonly segno_subject_keys: {

@@ -44,13 +44,27 @@ async function settle(store: OpenStore, nowMs: () => number): Promise<void> {
 
 /** What failed and waits for a later try is not due. */
 async function hasWork({ db }: OpenStore, nowMs: number): Promise<boolean> {
-  const event = await db
-    .selectFrom("segno_outbox")
-    .select("id")
-    .where("delivered_at", "is", null)
-    .where("next_attempt_at", "<=", nowMs)
+  const fresh = await db.selectFrom("segno_outbox").select("id").where("position", "is", null).executeTakeFirst();
+  if (fresh !== undefined) return true;
+  const behind = await db
+    .selectFrom("segno_event_cursors as c")
+    .innerJoin("segno_event_sequence as s", (join) => join.onTrue())
+    .select("c.name")
+    .whereRef("c.position", "<", "s.position")
+    .where("c.next_attempt_at", "<=", nowMs)
     .executeTakeFirst();
-  if (event !== undefined) return true;
+  if (behind !== undefined) return true;
+  // what waits behind an earlier event of its subject is not due before that one is
+  const failed = await db
+    .selectFrom("segno_event_failures as f")
+    .innerJoin("segno_event_cursors as c", "c.name", "f.consumer")
+    .select("f.event_id")
+    .where("c.next_attempt_at", "<=", nowMs)
+    .where("f.dead_at", "is", null)
+    .where("f.attempts", ">", 0)
+    .where("f.next_attempt_at", "<=", nowMs)
+    .executeTakeFirst();
+  if (failed !== undefined) return true;
   const message = await db
     .selectFrom("segno_mail")
     .select("id")

@@ -1,10 +1,19 @@
 import type { Migration } from "../migrate.js";
 
-/** Words that differ between the dialects. `{time}` holds milliseconds, `{int}` small whole numbers, `{real}` fractions. */
+/** Words that differ between the dialects. `{time}` holds milliseconds, `{place}` counts events, `{int}` small whole numbers, `{real}` fractions. */
 const words = {
-  sqlite: { time: "integer", int: "integer", real: "real", bytes: "blob", outbox_id: "not null", end: "strict" },
+  sqlite: {
+    time: "integer",
+    place: "integer",
+    int: "integer",
+    real: "real",
+    bytes: "blob",
+    outbox_id: "not null",
+    end: "strict",
+  },
   postgres: {
     time: "double precision",
+    place: "double precision",
     int: "integer",
     real: "double precision",
     bytes: "bytea",
@@ -119,13 +128,25 @@ const tables = [
 
   `create table segno_outbox (
     id text {outbox_id}, type text not null, subject text, payload text not null, personal text,
-    created_at {time} not null, delivered_at {time}, attempts {int} not null, next_attempt_at {time} not null, locked_until {time} not null
+    created_at {time} not null, position {place}
   ) {end}`,
-  // the one index that every event pays for: what waits, oldest first. Nobody looks for a delivered event by its id
-  `create unique index segno_outbox_waiting on segno_outbox (id) where delivered_at is null`,
-  // only rows that some node works on: writing an event costs nothing here
-  `create index segno_outbox_leased on segno_outbox (subject, id) where locked_until > 0`,
-  `create index segno_outbox_delivered on segno_outbox (delivered_at) where delivered_at is not null`,
+  // the one index that every event pays for when it is written: what has no position yet
+  `create unique index segno_outbox_waiting on segno_outbox (id) where position is null`,
+  `create unique index segno_outbox_position on segno_outbox (position) where position is not null`,
+  // one row, whose lock is the turn to give positions away
+  `create table segno_event_sequence (name text primary key, position {place} not null) {end}`,
+  `create table segno_event_cursors (
+    name text primary key, position {place} not null, lease_id text, lease_until {time} not null,
+    failures {int} not null, next_attempt_at {time} not null, last_error text, accepted_at {time}, seen_at {time} not null
+  ) {end}`,
+  `create table segno_event_failures (
+    consumer text not null, event_id text not null, position {place} not null, type text not null, subject text,
+    payload text not null, attempts {int} not null, next_attempt_at {time} not null, reason text not null,
+    failed_at {time} not null, dead_at {time}, primary key (consumer, event_id)
+  ) {end}`,
+  `create index segno_event_failures_due on segno_event_failures (consumer, next_attempt_at) where dead_at is null`,
+  `create index segno_event_failures_subject on segno_event_failures (consumer, subject, position) where dead_at is null`,
+  `create index segno_event_failures_dead on segno_event_failures (consumer, position) where dead_at is not null`,
 
   `create table segno_subject_keys (
     subject text primary key, id text not null unique, wrapped text not null, created_at {time} not null, destroyed_at {time}

@@ -1,0 +1,87 @@
+import type { OutgoingEvent, Refusal } from "./sink.js";
+
+/** A call that was answered holds the refusals; one that rejected or took too long tells why. */
+export type CallResult = { readonly refusals: readonly Refusal[] } | { readonly fault: string };
+
+/** What became of the events offered. Those that are in none of these sets were not taken: they wait behind an earlier one. */
+export interface OfferResult {
+  readonly accepted: ReadonlySet<string>;
+  readonly refused: ReadonlyMap<string, Refusal>;
+  /** True when nothing was taken by any call, so that nothing is known about single events. */
+  readonly isAway: boolean;
+  /** Whether everything that was tried was of one subject: then it may be the event, and not the receiver. */
+  readonly isOneSubject: boolean;
+  readonly fault: string | undefined;
+}
+
+export interface OfferOptions {
+  readonly call: (events: readonly OutgoingEvent[]) => Promise<CallResult>;
+  /** The most events in one call. */
+  readonly atOnce: number;
+  /** How many calls may fail in a row, none being taken, before the receiver counts as away. */
+  readonly patience: number;
+}
+
+/** Events of one subject keep their order; one without a subject depends on no other. */
+export function orderKeyOf({ event }: OutgoingEvent): string {
+  return event.subject === null ? `event ${event.id}` : `subject ${event.subject}`;
+}
+
+/**
+ * Offers events, and finds the one on which a whole call fails: what was rejected is offered again in two halves that have no
+ * subject in common, as long as some call is taken. An event that is rejected alone, while others are taken, counts as refused.
+ */
+export async function offer(events: readonly OutgoingEvent[], how: OfferOptions): Promise<OfferResult> {
+  const accepted = new Set<string>();
+  const refused = new Map<string, Refusal>();
+  const tried = new Set<string>();
+  /** Subjects of which an event was not taken: nothing later of them is offered. */
+  const stopped = new Set<string>();
+  let isAway = true;
+  let failedCalls = 0;
+  let fault: string | undefined;
+  const hasGivenUp = () => isAway && failedCalls >= how.patience;
+
+  function settle(part: readonly OutgoingEvent[], refusals: readonly Refusal[]): void {
+    isAway = false;
+    const answered = new Map(refusals.map((refusal) => [refusal.id, refusal]));
+    for (const each of part) {
+      const refusal = answered.get(each.event.id);
+      if (refusal === undefined) accepted.add(each.event.id);
+      else refuse(each, refusal);
+    }
+  }
+
+  function refuse(each: OutgoingEvent, refusal: Refusal): void {
+    refused.set(each.event.id, refusal);
+    if (refusal.isFinal !== true) stopped.add(orderKeyOf(each));
+  }
+
+  async function attempt(all: readonly OutgoingEvent[]): Promise<void> {
+    const part = all.filter((each) => !stopped.has(orderKeyOf(each)));
+    if (part.length === 0 || hasGivenUp()) return;
+    if (part.length <= how.atOnce) {
+      for (const each of part) tried.add(orderKeyOf(each));
+      const result = await how.call(part);
+      if ("refusals" in result) return settle(part, result.refusals);
+      failedCalls += 1;
+      fault = result.fault;
+      const [only] = part;
+      if (part.length === 1 && only !== undefined) return refuse(only, { id: only.event.id, reason: result.fault });
+    }
+    for (const half of halvesOf(part)) await attempt(half);
+  }
+
+  if (events.length > 0) await attempt(events);
+  return { accepted, refused, isAway: isAway && events.length > 0, isOneSubject: tried.size === 1, fault };
+}
+
+function halvesOf(events: readonly OutgoingEvent[]): readonly (readonly OutgoingEvent[])[] {
+  const keys = [...new Set(events.map(orderKeyOf))];
+  if (keys.length === 1) {
+    const middle = Math.ceil(events.length / 2);
+    return [events.slice(0, middle), events.slice(middle)];
+  }
+  const first = new Set(keys.slice(0, Math.ceil(keys.length / 2)));
+  return [events.filter((each) => first.has(orderKeyOf(each))), events.filter((each) => !first.has(orderKeyOf(each)))];
+}
