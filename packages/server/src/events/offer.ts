@@ -57,31 +57,48 @@ export async function offer(events: readonly OutgoingEvent[], how: OfferOptions)
     if (refusal.isFinal !== true) stopped.add(orderKeyOf(each));
   }
 
-  async function attempt(all: readonly OutgoingEvent[]): Promise<void> {
-    const part = all.filter((each) => !stopped.has(orderKeyOf(each)));
-    if (part.length === 0 || hasGivenUp()) return;
-    if (part.length <= how.atOnce) {
-      for (const each of part) tried.add(orderKeyOf(each));
-      const result = await how.call(part);
-      if ("refusals" in result) return settle(part, result.refusals);
-      failedCalls += 1;
-      fault = result.fault;
-      const [only] = part;
-      if (part.length === 1 && only !== undefined) return refuse(only, { id: only.event.id, reason: result.fault });
+  /** @returns what is to be offered of it after this */
+  async function attempt(part: readonly OutgoingEvent[], count: number): Promise<readonly Part[]> {
+    const events = part.filter((each) => !stopped.has(orderKeyOf(each)));
+    if (events.length === 0) return [];
+    const isOneSubject = new Set(events.map(orderKeyOf)).size === 1;
+    const now = isOneSubject ? events.slice(0, Math.min(count, how.atOnce)) : events;
+    const rest = events.slice(now.length);
+    if (now.length > how.atOnce) return halvesOf(events);
+    for (const each of now) tried.add(orderKeyOf(each));
+    const result = await how.call(now);
+    if ("refusals" in result) {
+      settle(now, result.refusals);
+      return [{ events: rest, count }];
     }
-    for (const half of halvesOf(part)) await attempt(half);
+    failedCalls += 1;
+    fault = result.fault;
+    const [only] = now;
+    if (now.length > 1) return isOneSubject ? [{ events, count: Math.ceil(now.length / 2) }] : halvesOf(events);
+    if (only !== undefined) refuse(only, { id: only.event.id, reason: result.fault });
+    return [];
   }
 
-  if (events.length > 0) await attempt(events);
+  // the other half comes before the halves of this one: a receiver that is there is found soon
+  const parts: Part[] = [{ events, count: events.length }];
+  for (let part = parts.shift(); part !== undefined && !hasGivenUp(); part = parts.shift()) {
+    parts.push(...(await attempt(part.events, part.count)));
+  }
   return { accepted, refused, isAway: isAway && events.length > 0, isOneSubject: tried.size === 1, fault };
 }
 
-function halvesOf(events: readonly OutgoingEvent[]): readonly (readonly OutgoingEvent[])[] {
+/** Events to offer; of one subject at most so many at once. */
+interface Part {
+  readonly events: readonly OutgoingEvent[];
+  readonly count: number;
+}
+
+function halvesOf(events: readonly OutgoingEvent[]): readonly Part[] {
   const keys = [...new Set(events.map(orderKeyOf))];
-  if (keys.length === 1) {
-    const middle = Math.ceil(events.length / 2);
-    return [events.slice(0, middle), events.slice(middle)];
-  }
   const first = new Set(keys.slice(0, Math.ceil(keys.length / 2)));
-  return [events.filter((each) => first.has(orderKeyOf(each))), events.filter((each) => !first.has(orderKeyOf(each)))];
+  const halves = [
+    events.filter((each) => first.has(orderKeyOf(each))),
+    events.filter((each) => !first.has(orderKeyOf(each))),
+  ];
+  return halves.map((half) => ({ events: half, count: half.length }));
 }
