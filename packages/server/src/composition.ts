@@ -59,6 +59,7 @@ import { statusListRoutes } from "./status-lists/routes.js";
 import { durableState, type HotState, hotState, sweepExpired } from "./storage/index.js";
 import { sweepTokens, tokenRoutes } from "./tokens/index.js";
 import { consentRoutes } from "./consents/routes.js";
+import { funnelRoutes } from "./funnel/routes.js";
 import { userRoutes } from "./users/routes.js";
 
 /** Everything that runs once the store is open. */
@@ -222,6 +223,7 @@ function routesOf(engine: Engine, health: () => Promise<HealthReport>, metrics: 
     ...tokenRoutes(engine),
     ...statusListRoutes(engine),
     ...userRoutes(engine),
+    ...funnelRoutes(engine),
     ...consentRoutes(engine),
     ...emailRoutes(engine),
     ...passkeyRoutes(engine),

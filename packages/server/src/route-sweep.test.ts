@@ -38,6 +38,7 @@ const bodies: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   createSessionToken: {},
   createSessionGrant: {},
   grantConsent: { purpose: "marketing", version: 1 },
+  reportUiEvents: { events: [{ type: "ui.exposed", flow: "A".repeat(22), surface: "sign_in", canUsePasskey: true }] },
   updateUser: { displayName: "x" },
   deleteUser: {},
   startEmailSignIn: { email: "somebody@example.com" },

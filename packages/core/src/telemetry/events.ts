@@ -219,8 +219,8 @@ export interface SegnoEventMap {
   /** What was begun came to its end. When: the page tells so. Kept: funnel. */
   "ui.ceremony_ended": UiFacts & {
     readonly method: SignInMethod;
-    /** Why it failed; missing when it did not. */
-    readonly reason?: SegnoErrorCode;
+    /** Why it failed, `user_cancelled` where the person went back; missing when it did not. */
+    readonly reason?: SegnoErrorCode | "user_cancelled";
     /** From its begin, as the page measured it, in milliseconds. */
     readonly durationMs: number;
   };

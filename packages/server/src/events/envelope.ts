@@ -33,7 +33,7 @@ const failures: ReadonlyMap<SegnoEventType, FailureClass> = new Map<SegnoEventTy
 /** @returns the class of the failure an event tells of, undefined when it tells of none */
 function failureOf(type: SegnoEventType, data: Readonly<Record<string, unknown>>): FailureClass | undefined {
   if ((type === "login.failure" || type === "ui.ceremony_ended") && typeof data["reason"] === "string") {
-    return failureClassOf(data["reason"]);
+    return data["reason"] === "user_cancelled" ? "user_cancelled" : failureClassOf(data["reason"]);
   }
   if (type === "policy.decided" && data["decision"] !== "allow") return "policy_denied";
   return failures.get(type);

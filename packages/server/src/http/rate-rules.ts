@@ -5,6 +5,8 @@ import type { Route } from "./route.js";
 const rules = {
   read: { name: "ip.read", limit: 1_200, windowSeconds: 60, leaseSize: 20 },
   write: { name: "ip.write", limit: 240, windowSeconds: 60 },
+  /** What a page tells of its screens: a few reports a visit. */
+  report: { name: "ip.report", limit: 60, windowSeconds: 60 },
   /** Everything that starts or answers a sign-in. */
   attempt: { name: "ip.attempt", limit: 120, windowSeconds: 60 },
   /** Refresh, revocation, introspection: many users behind one address renew every few minutes. */

@@ -84,7 +84,7 @@ export interface Route<Body = unknown> {
    * public routes and `write` for the rest. `none` is for liveness, and for what is answered from memory to verifiers that
    * fail closed without it.
    */
-  readonly rate?: "read" | "write" | "attempt" | "token" | "none";
+  readonly rate?: "read" | "write" | "report" | "attempt" | "token" | "none";
   /** A step of a sign-in or step-up by this method: whatever refuses it is a `login.failure`. */
   readonly ceremony?: SignInMethod;
   readonly handle: (context: RouteContext<Body>) => Promise<Reply>;
