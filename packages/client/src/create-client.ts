@@ -1,6 +1,7 @@
 import { createBearerFetch } from "./bearer-fetch.js";
 import { bindAttempts } from "./bind-attempts.js";
 import { createProver, type Prover } from "./dpop/prover.js";
+import { createReport } from "./report.js";
 import type { SegnoClientOptions } from "./options.js";
 import { localError } from "./parse-error.js";
 import { createElapsedClock, createMemoryStorage, randomNumber, type TabChannel, wallMs } from "./ports.js";
@@ -21,7 +22,7 @@ import type { HeldToken } from "./tokens/held-token.js";
 import { createTokenManager, type TokenManager } from "./tokens/token-manager.js";
 import type { TokenOptions } from "./tokens/token-source.js";
 import { createTransport, type RequestSpec } from "./transport.js";
-import type { SessionSnapshot, SignedIn } from "./wire.js";
+import type { SessionSnapshot, SignedIn, UiEvent } from "./wire.js";
 
 /** The typed client of one Segno service. Every method answers `{ data, error }` and never throws, except `fetch`. */
 export interface SegnoClient extends Routes {
@@ -38,6 +39,12 @@ export interface SegnoClient extends Routes {
   fetch(input: string | URL, init?: RequestInit): Promise<Response>;
   /** Ends the session here and in the other tabs. On an error the session still exists, and the state says so. */
   signOut(): Promise<Result<void>>;
+  /**
+   * Tells the service what a screen shows, for its funnel: the flows of `@segno/signin` call it. Sent in batches and dropped
+   * when it cannot be sent. Does nothing with `reportUi: false`.
+   * @param isLast the page is going away: send at once
+   */
+  report(event: UiEvent, isLast?: boolean): void;
   /** Closes the channel to the other tabs. */
   close(): void;
 }
@@ -226,6 +233,10 @@ export function createSegnoClient(options: SegnoClientOptions = {}): SegnoClient
       await forget();
       return success(undefined);
     },
+    report:
+      options.reportUi === false
+        ? () => undefined
+        : createReport(transport, () => (mode === "cookie" ? url("/v1/events") : undefined)),
     close: tabs.close,
   };
 }

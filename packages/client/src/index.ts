@@ -32,5 +32,6 @@ export type {
   SessionView,
   SignedIn,
   Tokens,
+  UiEvent,
   User,
 } from "./wire.js";

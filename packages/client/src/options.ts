@@ -15,6 +15,8 @@ export interface SegnoClientOptions {
   readonly mode?: "cookie" | "token";
   /** Bind tokens to a key that cannot leave this browser (RFC 9449). Default: false. */
   readonly dpop?: boolean;
+  /** Whether the screens of `@segno/signin` tell the service what they show, for its funnel. No personal data. Default: true. */
+  readonly reportUi?: boolean;
   /** Other origins whose APIs may see the access token through `client.fetch`. */
   readonly apiOrigins?: readonly string[];
   /** What a server-rendered page already knows: saves the session request. null: nobody is signed in. */

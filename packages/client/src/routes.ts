@@ -63,7 +63,10 @@ export interface PasskeysApi {
   /** Creates the account and signs in. Errors: `passkey_rejected`, `passkey_exists`, `attempt_expired`, `wrong_browser`. */
   signUpVerify(input: PasskeyAnswer): Promise<Result<SignedIn>>;
   /** Begins a sign-in with any passkey of this site; the browser offers those it has. */
-  signInOptions(): Promise<Result<PasskeyAttempt>>;
+  signInOptions(input?: {
+    /** The browser offers them inside a field, before anybody asked: counted apart in the funnel. */
+    readonly autofill?: boolean;
+  }): Promise<Result<PasskeyAttempt>>;
   /** Signs in. Errors: `passkey_unknown`, `passkey_rejected`, `attempt_expired`, `wrong_browser`, `account_unavailable`. */
   signInVerify(input: PasskeyAnswer): Promise<Result<SignedIn>>;
   /** Begins to prove again who it is, with a passkey of the account. Errors: `unauthenticated`, `passkey_unknown` (the account has none). */
@@ -170,7 +173,7 @@ export function createRoutes(send: Send, effects: RouteEffects): Routes {
     passkeys: {
       signUpOptions: (input = {}) => open("/v1/passkeys/sign-up/options", input),
       signUpVerify: (input) => signIn("/v1/passkeys/sign-up/verify", input),
-      signInOptions: () => open("/v1/passkeys/sign-in/options", {}),
+      signInOptions: (input = {}) => open("/v1/passkeys/sign-in/options", input),
       signInVerify: (input) => signIn("/v1/passkeys/sign-in/verify", input),
       stepUpOptions: () => attempt("/v1/passkeys/step-up/options", {}),
       stepUpVerify: (input) => raise("/v1/passkeys/step-up/verify", input),

@@ -11,6 +11,8 @@ export interface RequestSpec {
   readonly form?: Readonly<Record<string, string>>;
   /** Sending it twice has the effect of once. Default: true for GET and DELETE. */
   readonly isIdempotent?: boolean;
+  /** Goes on when the page goes away. */
+  readonly keepalive?: boolean;
   /** Part of an attempt to sign in, which belongs to this browser: token mode names it in a header. */
   readonly isAttempt?: boolean;
   /** Extra headers for this method and absolute URL, computed anew for each try. */
@@ -103,6 +105,7 @@ async function sendOnce<T>(
       // A 307 would forward the body, and with it a code or token, to wherever it points (RFC 9700 section 4.12).
       redirect: "error",
       signal: abort.signal,
+      ...(spec.keepalive && { keepalive: true }),
     });
     const again = spec.onResponse?.(answer) === true;
     result = await read<T>(answer);

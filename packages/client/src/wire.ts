@@ -1,3 +1,5 @@
+import type { SegnoErrorCode } from "@segno/core";
+
 /** Any JSON object, read with care. */
 export interface JsonObject {
   readonly [key: string]: unknown;
@@ -96,3 +98,25 @@ export interface PasskeyList {
   /** base64url, for the signal API. */
   readonly userHandle: string;
 }
+
+interface UiFacts {
+  /** Names one showing of a screen: 16 random bytes, base64url. */
+  readonly flow: string;
+  readonly surface: "sign_in" | "step_up";
+}
+type UiMethod = "passkey" | "email_code" | "email_link";
+
+/** What a screen tells of itself: a closed list without free text (docs/concepts/events.md). */
+export type UiEvent = UiFacts &
+  (
+    | { readonly type: "ui.exposed"; readonly canUsePasskey: boolean }
+    | { readonly type: "ui.method_shown" | "ui.ceremony_started"; readonly method: UiMethod }
+    | {
+        readonly type: "ui.ceremony_ended";
+        readonly method: UiMethod;
+        /** An error code, or that the person went back; missing when it did not fail. */
+        readonly reason?: SegnoErrorCode | "user_cancelled";
+        readonly durationMs: number;
+      }
+    | { readonly type: "ui.abandoned"; readonly method?: UiMethod; readonly durationMs: number }
+  );

@@ -5,6 +5,7 @@ import { passkeyUnsupported } from "./passkey/passkey-error.js";
 import { signalUnknownPasskey } from "./passkey/signals.js";
 import { afterError, type SignInInput, type SignInState } from "./sign-in-state.js";
 import { createStore, type Flow } from "./store.js";
+import { type Method, watchScreen } from "./watch-screen.js";
 
 /** Options of `createSignIn`. */
 export interface SignInOptions {
@@ -56,7 +57,7 @@ export type SignInFlow = Flow<SignInState, SignInActions>;
  */
 export function createSignIn(client: SegnoClient, options: SignInOptions = {}): SignInFlow {
   const browser = options.browser ?? passkeyBrowser;
-  const store = createStore<SignInState>(blank);
+  const store = watchScreen(createStore<SignInState>(blank), client, offered);
   /** Which undertaking the screen belongs to; an answer to an older one is stale. */
   let turn = 0;
   const get = store.getState;
@@ -114,7 +115,7 @@ export function createSignIn(client: SegnoClient, options: SignInOptions = {}): 
     let rpId = "";
     let credentialId = "";
     return {
-      options: client.passkeys.signInOptions,
+      options: () => client.passkeys.signInOptions(isConditional ? { autofill: true } : {}),
       prompt: async (publicKey: Parameters<PasskeyBrowser["get"]>[0]) => {
         rpId = typeof publicKey["rpId"] === "string" ? publicKey["rpId"] : "";
         const response = await browser.get(publicKey, isConditional);
@@ -221,6 +222,9 @@ export function createSignIn(client: SegnoClient, options: SignInOptions = {}): 
     },
   };
 }
+
+const offered = ({ canUsePasskey }: SignInState): readonly Method[] =>
+  canUsePasskey ? ["passkey", "email_code"] : ["email_code"];
 
 /** Only what was really typed travels. */
 function filled(input: SignInInput): { email?: string; displayName?: string } {

@@ -60,6 +60,7 @@ export function mockSessionHandlers(snapshot: SessionSnapshot, options: MockSess
       current = nobody;
       return new HttpResponse(null, { status: 204 });
     }),
+    http.post(`${base}/v1/events`, () => new HttpResponse(null, { status: 204 })),
     http.all(`${base}/*`, () => problem(501, "internal")),
   ];
 }
