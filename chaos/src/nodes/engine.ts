@@ -5,7 +5,7 @@ import { type ClockOptions, createNodeClock } from "./clock.ts";
 import { type CrashPoint, dieAt } from "./crash-points.ts";
 import { custodyOf, type CustodyOptions } from "./custody.ts";
 import type { HostContext, Hosted } from "./host.ts";
-import { introspector, origin } from "./site.ts";
+import { introspector, origin, secret } from "./site.ts";
 import { databaseOf, type DatabaseOptions, hotStateOf } from "./stores.ts";
 
 export interface EngineNodeOptions {
@@ -33,7 +33,7 @@ export async function start(options: EngineNodeOptions, { tell }: HostContext): 
   const inFlight = { now: 0, most: 0 };
   const segno = createSegno({
     baseUrl: origin,
-    secret: "1:Kq3nV8xTz1mW5yRb7cJd9fLg2hPs4uXa",
+    secret,
     database: databaseOf(options.database),
     ...hotStateOf(options.redisPort),
     clientIp: { source: "socket" },

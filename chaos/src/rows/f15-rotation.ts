@@ -1,6 +1,8 @@
 import { keepAlive, sleep } from "../http.ts";
 import type { ClockOptions } from "../nodes/clock.ts";
+import type { EngineNodeOptions } from "../nodes/engine.ts";
 import { type ForkedNode, forkNode } from "../nodes/fork-node.ts";
+import { runCommand } from "../nodes/run-command.ts";
 import { createDatabase } from "../peers/peers.ts";
 import { claimsOf, type Person, signUpMany, useToken } from "../people.ts";
 import { type ChaosRow, type Figure, figure, type RunOptions } from "../report.ts";
@@ -17,6 +19,8 @@ interface Drill {
   /** What the spare has been published for when it signs. */
   readonly isPrePublished: boolean;
   readonly seconds: number;
+  /** So many rotations by an operator at the command line instead. */
+  readonly commands?: number;
 }
 
 interface Outcome {
@@ -28,6 +32,7 @@ interface Outcome {
   readonly retired: number;
   readonly retiredAccepted: number;
   readonly bystanders: number;
+  readonly failedCommands: number;
 }
 
 export const rotation: ChaosRow = {
@@ -38,9 +43,11 @@ export const rotation: ChaosRow = {
   async run(options) {
     const seconds = options.isLong ? 160 : options.isSmoke ? 17 : 40;
     const good = await drill(options, { isPrePublished: !options.isBroken, seconds });
+    const typed = await drill(options, { isPrePublished: true, seconds, commands: 3 });
     const bad = await drill(options, { isPrePublished: false, seconds: options.isSmoke ? 4 : 10 });
     return [
       ...figuresOf(good, seconds),
+      ...figuresOfCommands(typed),
       figure({
         row: "F15",
         what: `the same without pre-publishing must fail: valid tokens refused, of ${bad.used}, in ${bad.rotations} rotations`,
@@ -74,10 +81,32 @@ function figuresOf(outcome: Outcome, seconds: number): readonly Figure[] {
   ];
 }
 
-async function drill({ peers, isBroken }: RunOptions, { isPrePublished, seconds }: Drill): Promise<Outcome> {
+function figuresOfCommands({ rotations, used, refused, failedCommands }: Outcome): readonly Figure[] {
+  return [
+    figure({
+      row: "F15",
+      what: "`segno keys rotate` from the command line: rotations",
+      figure: rotations + (failedCommands > 0 ? Number.NaN : 0),
+      atLeast: 3,
+      note: "the built command, in a process of its own; none of them failed",
+    }),
+    figure({
+      row: "F15",
+      what: `valid tokens refused meanwhile, of ${used} uses at four verifiers`,
+      figure: refused + (used < 100 ? Number.NaN : 0),
+      atMost: 0,
+    }),
+  ];
+}
+
+async function drill({ peers, isBroken }: RunOptions, how: Drill): Promise<Outcome> {
   const url = await createDatabase(await peers.postgres());
   const clock: ClockOptions = { sinceMs: Date.now(), speed };
-  const engine = { database: { kind: "postgres", url, max: 6 }, clock, keys: { publishSeconds: 900 } };
+  const engine: EngineNodeOptions = {
+    database: { kind: "postgres", url, max: 6 },
+    clock,
+    keys: { publishSeconds: 900 },
+  };
   const nodes = await Promise.all(Array.from({ length: 3 }, () => forkNode("engine", engine)));
   // a list of revocations that is seconds old is minutes old here
   const patient = { clock, maxAgeSeconds: 360, maxStaleSeconds: 3_600 };
@@ -108,7 +137,8 @@ async function drill({ peers, isBroken }: RunOptions, { isPrePublished, seconds 
       await sleep(10);
     }
   });
-  const doubled = await rotateFor(nodes, { isPrePublished, seconds });
+  const failedCommands = how.commands === undefined ? 0 : await rotateByCommand(engine, how.commands);
+  const doubled = how.commands === undefined ? await rotateFor(nodes, how) : 0;
   state.isOn = false;
   await Promise.all(loads);
   const { keys } = (await nodes[0]?.ask<KeyStatus>("keys")) ?? { keys: [] };
@@ -136,6 +166,7 @@ async function drill({ peers, isBroken }: RunOptions, { isPrePublished, seconds 
     retired: gone.length,
     retiredAccepted,
     bystanders: doubled,
+    failedCommands,
   };
 }
 
@@ -152,6 +183,17 @@ interface KeyStatus {
 async function issue({ browser }: Person): Promise<string | undefined> {
   const answer = await browser.call<{ accessToken?: string }>("/v1/session/token", {}).catch(() => undefined);
   return answer?.body.accessToken;
+}
+
+/** Each as soon as the spare has been published long enough, and the last one's tokens are used for a while. @returns how many failed */
+async function rotateByCommand(engine: EngineNodeOptions, times: number): Promise<number> {
+  let failed = 0;
+  for (let turn = 0; turn < times; turn += 1) {
+    await sleep(900_000 / speed + 500);
+    if ((await runCommand(["keys", "rotate", "--yes", "--json"], engine)) !== 0) failed += 1;
+  }
+  await sleep(2_000);
+  return failed;
 }
 
 /** All nodes try at once, as fast as the engine lets them. @returns how often more than one of them did it */
