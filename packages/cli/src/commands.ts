@@ -6,6 +6,7 @@ import { keysStatusCommand } from "./keys/status.js";
 import { applyCommand } from "./migrate/apply.js";
 import { planCommand } from "./migrate/plan.js";
 import { statusCommand } from "./migrate/status.js";
+import { supportCommand } from "./support/support.js";
 
 /** Every command, in the order help shows them. */
 export const commands: readonly Command[] = [
@@ -16,4 +17,5 @@ export const commands: readonly Command[] = [
   keysStatusCommand,
   keysRotateCommand,
   keysCompromiseCommand,
+  supportCommand,
 ];

@@ -12,6 +12,7 @@ import type { Running } from "./composition.js";
 import type { Actor } from "./engine.js";
 import { cookieNames, readCookie, readHeader } from "./http/index.js";
 import { createKeyApi, type KeyApi } from "./keys/index.js";
+import { type FoundRequest, findRequests } from "./observability/index.js";
 import { listLiveSessions, presentSession, type SessionView } from "./sessions/index.js";
 import { type CurrentSession, readCurrentSession } from "./sessions/read-current-session.js";
 import { toSegnoError } from "./storage/index.js";
@@ -55,6 +56,11 @@ export interface SegnoApi {
   listServiceAccounts(): Promise<readonly ServiceAccount[]>;
   /** Refuses the account and its tokens from now on. @returns false when there was no such account that was good */
   revokeServiceAccount(clientId: string): Promise<boolean>;
+  /**
+   * The requests of a support code, with the events of the sign-in they were part of: mostly one. A request that wrote no event
+   * is not found here; its span and its log line carry the code. @throws SegnoError `invalid_input`
+   */
+  findBySupportCode(code: string): Promise<readonly FoundRequest[]>;
   /** The keys: their status, and what an operator does with them. */
   readonly keys: KeyApi;
 }
@@ -145,6 +151,9 @@ function verbsOf(run: () => Promise<Running>): SegnoApi {
     async deleteUser(userId) {
       const running = await run();
       await deleteUser(running.engine, userId, actorOf(running));
+    },
+    async findBySupportCode(code) {
+      return await findRequests((await run()).engine, code);
     },
     keys: createKeyApi(run),
   };

@@ -64,6 +64,7 @@ export type {
   InspectSample,
   SegnoInspection,
 } from "./inspect.js";
+export type { FoundRequest } from "./observability/index.js";
 export { silentLogger } from "./runtime.js";
 export type { SegnoSchema } from "./schema.js";
 export { createSegno, type ReadyOptions, type Segno } from "./segno.js";

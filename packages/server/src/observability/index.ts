@@ -1,5 +1,6 @@
 export { createEngineMetrics, type EngineMetrics } from "./engine-metrics.js";
 export { createFigures } from "./figures.js";
 export { observedCheck, observedSigner, observedTransport } from "./observed.js";
+export { type FoundRequest, findRequests } from "./find-request.js";
 export { createObserver } from "./observer.js";
 export { metricsRoutes } from "./routes.js";
