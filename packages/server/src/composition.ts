@@ -39,6 +39,7 @@ import {
 } from "./keys/index.js";
 import { createMailQueue } from "./mail/index.js";
 import {
+  createClockWatch,
   createEngineMetrics,
   createFigures,
   createObserver,
@@ -120,6 +121,7 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
   const local = createLocalCustody(secrets);
   const keyrings = createKeyrings({ ...ofKeys, guarded, verifiers: createVerifiers(ofKeys), prepared, local });
   const keyring = keyrings.accessToken;
+  const clockWatch = createClockWatch({ store: bare, clock: resolved.clock, fetch: resolved.fetch });
   const signer = observedSigner(keyring, observer, custodyId(guarded.custody));
   const { buckets, firstUse } = hotStateOf(resolved, store);
   const limiter = createRateLimiter({ buckets, clock, isOn: config.rateLimit });
@@ -130,7 +132,7 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
   const engine: Engine = {
     ...base,
     ...ofRecord,
-    fetch: resolved.fetch,
+    fetch: clockWatch.fetch,
     events,
     mail,
     signer,
@@ -147,6 +149,7 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
     checkHealth({
       store: () => store.ping().then(() => true),
       keys: () => keysHealth(keyring),
+      ...clockWatch.checks(),
     });
   observer.offer(createFigures({ store: bare, clock: resolved.clock }));
   const routes = routesOf(engine, health, metricsRoutes(metrics, config.metrics?.token));

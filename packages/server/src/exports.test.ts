@@ -14,6 +14,7 @@ it("exports a named list; a change here needs a changeset", () => {
     [
       "createSegno",
       "developmentMailbox",
+      "jsonLogger",
       "nodemailerTransport",
       "silentLogger",
     ]

@@ -65,7 +65,7 @@ export type {
   SegnoInspection,
 } from "./inspect.js";
 export type { FoundRequest } from "./observability/index.js";
-export { silentLogger } from "./runtime.js";
+export { jsonLogger, type JsonLoggerOptions, type LogLevel, silentLogger } from "./runtime.js";
 export type { SegnoSchema } from "./schema.js";
 export { createSegno, type ReadyOptions, type Segno } from "./segno.js";
 export type { SessionView } from "./sessions/index.js";

@@ -163,7 +163,7 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
     clock,
     random: options.random ?? systemRandom,
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
-    log: options.logger ?? createConsoleLogger(clock, { isDebug: false }),
+    log: options.logger ?? createConsoleLogger(clock),
     hooks: options.telemetry ?? [],
     tenant: readResolver("tenant", options.tenant, faults),
     experiment: readResolver("experiment", options.experiment, faults),

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Clock } from "@segno/core";
+import { type Clock, systemClock } from "@segno/core";
 import type { LogFields, Logger, RandomSource } from "./engine.js";
 
 const poolBytes = 4_096;
@@ -59,21 +59,59 @@ export function createIdSource(clock: Clock, random: RandomSource): () => string
   };
 }
 
-type Level = "debug" | "info" | "warn" | "error";
+/** How much a line matters. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** One JSON object a line: warnings and errors to stderr, the rest to stdout. `debug` is left out in production. */
-export function createConsoleLogger(clock: Clock, options: { readonly isDebug: boolean }): Logger {
-  const write = (level: Level, message: string, fields?: LogFields): void => {
-    const line = JSON.stringify({ time: new Date(clock.nowMs()).toISOString(), level, message, ...fields });
-    if (level === "warn" || level === "error") console.error(line);
-    else console.log(line);
+/** What `jsonLogger` takes besides where to write. */
+export interface JsonLoggerOptions {
+  /** What matters less is left out. Default `info`. */
+  readonly level?: LogLevel;
+  /** Where time comes from. Default: this machine. */
+  readonly clock?: Clock;
+}
+
+const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/**
+ * One JSON object a line, with the same five keys first in every line: `time` (RFC 3339 UTC), `level`, `code` (of an error, else
+ * null), `message`, `requestId` (null outside a request). What else is known follows under names of its own.
+ * @param write gets each line without its line break. What it throws is dropped: no request fails for its log
+ * @example
+ * ```ts
+ * import { createSegno, jsonLogger } from "@segno/server";
+ *
+ * const logger = jsonLogger((line) => process.stdout.write(`${line}\n`), { level: "warn" });
+ * export const segno = createSegno({ baseUrl: "http://localhost:3000", logger });
+ * ```
+ */
+export function jsonLogger(write: (line: string, level: LogLevel) => void, options: JsonLoggerOptions = {}): Logger {
+  const { level: least = "info", clock = systemClock } = options;
+  const at = (level: LogLevel): Logger[LogLevel] => {
+    if (levels.indexOf(level) < levels.indexOf(least)) return () => {};
+    return (message, fields = {}) => {
+      try {
+        write(jsonLine(new Date(clock.nowMs()).toISOString(), level, message, fields), level);
+      } catch {
+        // a full disk or a closed pipe is the log's own affair
+      }
+    };
   };
-  return {
-    debug: options.isDebug ? (message, fields) => write("debug", message, fields) : () => {},
-    info: (message, fields) => write("info", message, fields),
-    warn: (message, fields) => write("warn", message, fields),
-    error: (message, fields) => write("error", message, fields),
-  };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+function jsonLine(time: string, level: LogLevel, message: string, fields: LogFields): string {
+  const { code = null, requestId = null } = fields;
+  // fixed keys last as well, so that no field replaces one; a key keeps its first place
+  const line = { time, level, code, message, requestId, ...fields };
+  return JSON.stringify({ ...line, time, level, code, message, requestId });
+}
+
+/** Warnings and errors to stderr, the rest to stdout. */
+export function createConsoleLogger(clock: Clock): Logger {
+  return jsonLogger(
+    (line, level) => (level === "warn" || level === "error" ? console.error(line) : console.log(line)),
+    { clock },
+  );
 }
 
 /** Says nothing. */

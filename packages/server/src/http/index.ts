@@ -5,7 +5,7 @@ export { ambiguous, cookieNames, readCookie } from "./cookies.js";
 export { errorParts } from "./error-response.js";
 export { createExchange, createHandler, type Exchange, type Handler } from "./handler.js";
 export { readHeader } from "./headers.js";
-export { checkHealth, type HealthCheck, type HealthReport, healthRoutes } from "./health.js";
+export { checkHealth, type HealthCheck, type HealthReport, type HealthState, healthRoutes } from "./health.js";
 export { type Incoming, type IncomingWithBody, incomingOf } from "./incoming.js";
 export { networkOf, parseIpRange } from "./ip-address.js";
 export { isHeld } from "./is-held.js";

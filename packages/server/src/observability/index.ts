@@ -1,3 +1,4 @@
+export { createClockWatch } from "./clock-watch.js";
 export { createEngineMetrics, type EngineMetrics } from "./engine-metrics.js";
 export { createFigures } from "./figures.js";
 export { observedCheck, observedSigner, observedTransport } from "./observed.js";

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { SegnoError, systemClock } from "@segno/core";
 import { Kysely, PostgresDialect, type PostgresPool, sql } from "kysely";
 import type { AccountRow, SessionAccountRow, SessionRow, Store } from "../engine.js";
+import { readDatabaseClock } from "./database-clock.js";
 import { guardPool, hearErrors, type PoolLimits } from "./guarded-pool.js";
 import {
   readAccountSql,
@@ -99,11 +100,7 @@ function accessSchema(opening: Pick<Opening, "pool" | "end">, context: StoreCont
     dialect: "postgres",
     status: () => readSchema(db, migrations, "postgres"),
     apply: (onStep) => migrate(db, migrations, { dialect: "postgres", nowMs: clock.nowMs(), onStep }),
-    clockMs: async () => {
-      const { rows } = await sql<{ ms: number }>`
-        select (extract(epoch from clock_timestamp()) * 1000)::double precision as ms`.execute(db);
-      return rows[0]?.ms ?? null;
-    },
+    clockMs: async () => (await readDatabaseClock({ db, dialect: "postgres" })) ?? null,
     close: () => db.destroy(),
   };
 }
