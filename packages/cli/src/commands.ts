@@ -1,5 +1,6 @@
 import type { Command } from "./command.js";
 import { doctorCommand } from "./doctor/doctor.js";
+import { funnelCommand } from "./funnel/funnel.js";
 import { keysCompromiseCommand } from "./keys/compromise.js";
 import { keysRotateCommand } from "./keys/rotate.js";
 import { keysStatusCommand } from "./keys/status.js";
@@ -18,4 +19,5 @@ export const commands: readonly Command[] = [
   keysRotateCommand,
   keysCompromiseCommand,
   supportCommand,
+  funnelCommand,
 ];

@@ -17,6 +17,7 @@ it("has a named list of commands and options; a change here needs a changeset", 
       "keys status --all --config --env --json --yes --help",
       "keys rotate --at-once --change-custody --purpose --config --env --json --yes --help",
       "keys compromise KID --since --keep-sessions --config --env --json --yes --help",
+      "funnel --since --by --config --env --json --yes --help",
     ]
   `);
 });

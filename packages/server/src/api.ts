@@ -10,6 +10,7 @@ import {
 import { type Consent, grantConsent, listConsents, withdrawConsent } from "./consents/index.js";
 import type { Running } from "./composition.js";
 import type { Actor } from "./engine.js";
+import { type FunnelQuery, type FunnelReport, readFunnel } from "./funnel/index.js";
 import { cookieNames, readCookie, readHeader } from "./http/index.js";
 import { createKeyApi, type KeyApi } from "./keys/index.js";
 import { type FoundRequest, findRequests } from "./observability/index.js";
@@ -41,6 +42,11 @@ export interface SegnoApi {
   resumeUser(userId: string): Promise<void>;
   /** Deletes the account with everything that signs it in. @throws SegnoError `not_found` */
   deleteUser(userId: string): Promise<void>;
+  /**
+   * Adoption, completion, time to success, abandonment, failure classes and latency of sign-ins, from the events that are
+   * kept. Reads all of them since then: for reports, not for every page. @throws SegnoError `invalid_input`
+   */
+  funnel(query?: FunnelQuery): Promise<FunnelReport>;
   /** Every configured purpose, and what the person said to it. */
   listConsents(userId: string): Promise<readonly Consent[]>;
   /** Writes down that the person agreed, as the application saw. @throws SegnoError `not_found`, `conflict` for another version */
@@ -107,6 +113,9 @@ function verbsOf(run: () => Promise<Running>): SegnoApi {
     async revokeServiceAccount(clientId) {
       const running = await run();
       return await revokeServiceAccount(running.engine, clientId, actorOf(running));
+    },
+    async funnel(query) {
+      return await readFunnel((await run()).engine, query);
     },
     async listConsents(userId) {
       const { engine } = await run();

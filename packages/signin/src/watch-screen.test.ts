@@ -15,7 +15,7 @@ function open(support = { canUse: true, canAutofill: false }) {
   const flow = createSignIn(client, { browser: browser.browser, locale: "en" });
   const lines = () =>
     told.map((event) => {
-      const { type, surface, flow: _flow, ...rest } = event;
+      const { type, surface: _surface, flow: _flow, ...rest } = event;
       const { durationMs: _duration, ...facts } = { durationMs: 0, ...rest };
       return [type.replace("ui.", ""), ...Object.values(facts)].join(" ");
     });

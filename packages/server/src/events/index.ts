@@ -1,4 +1,5 @@
 export { createEventLog, type EventListener, type EventLogOptions, type RunningEventLog } from "./event-log.js";
+export { parseCloudEvent } from "./envelope.js";
 export { readOutboxFigures } from "./figures.js";
 export { readEventsBetween } from "./read-between.js";
 export { createEventReader, type EventReader } from "./reader.js";
