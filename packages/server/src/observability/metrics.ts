@@ -171,7 +171,7 @@ const definitions = [
     help: "Events that were set aside because a receiver keeps failing on them. Of all nodes together.",
     labels: [],
   },
-] as const satisfies readonly MetricDefinition[];
+] as const;
 
 /** The name of a metric. */
 export type MetricName = (typeof definitions)[number]["name"];
