@@ -43,7 +43,14 @@ async function read(topic: string): Promise<ReadEvent[]> {
     const stream = await consumer.consume({ topics: [topic], mode: "earliest", autocommit: false, maxWaitTime: 50 });
     for await (const { headers, key, value, partition } of stream) {
       const head = Object.fromEntries(headers);
-      read.push({ id: head["ce_id"] ?? "", type: head["ce_type"] ?? "", body: value, headers: head, key, partition });
+      read.push({
+        id: head["ce_id"] ?? "",
+        type: (head["ce_type"] ?? "").replace(/^dev\.segno\.(.*)\.v\d+$/, "$1"),
+        body: value,
+        headers: head,
+        key,
+        partition,
+      });
       left -= 1;
       if (left === 0) break;
     }
@@ -95,7 +102,7 @@ await sinkContract({ name: "Kafka", start, isDeduplicating: false, isPausable: t
         "content-type": "application/cloudevents+json; charset=UTF-8",
         ce_specversion: "1.0",
         ce_id: batch[0]?.event.id,
-        ce_type: batch[0]?.event.type,
+        ce_type: `dev.segno.${batch[0]?.event.type}.v1`,
         ce_source: "https://app.example.com",
         ce_time: batch[0]?.event.time,
         ce_subject: "usr_a",

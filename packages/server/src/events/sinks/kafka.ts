@@ -91,22 +91,17 @@ export function kafkaSink(options: KafkaSinkOptions): EventSink {
   };
 }
 
+/** The attributes of the event that also stand in headers, as they are in the body. */
+const attributes = ["specversion", "id", "type", "source", "time", "subject"] as const;
+
 function messageOf({ event, cloudEvent }: OutgoingEvent, topic: string): KafkaMessage {
-  const source: unknown = (JSON.parse(cloudEvent) as { source?: unknown }).source;
-  return {
-    topic,
-    ...(event.subject === null ? {} : { key: event.subject }),
-    value: cloudEvent,
-    headers: {
-      "content-type": "application/cloudevents+json; charset=UTF-8",
-      ce_specversion: "1.0",
-      ce_id: event.id,
-      ce_type: event.type,
-      ce_source: typeof source === "string" ? source : "",
-      ce_time: event.time,
-      ...(event.subject === null ? {} : { ce_subject: event.subject }),
-    },
-  };
+  const read = JSON.parse(cloudEvent) as Readonly<Record<string, unknown>>;
+  const headers: Record<string, string> = { "content-type": "application/cloudevents+json; charset=UTF-8" };
+  for (const name of attributes) {
+    const value = read[name];
+    if (typeof value === "string") headers[`ce_${name}`] = value;
+  }
+  return { topic, ...(event.subject === null ? {} : { key: event.subject }), value: cloudEvent, headers };
 }
 
 /** Errors of the client hold what each broker and partition said, one in the other. */
