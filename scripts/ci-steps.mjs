@@ -128,6 +128,13 @@ export const steps = [
     needs: "build",
   },
   {
+    name: "example-platform",
+    what: "an application from packed packages with OpenTelemetry, Prometheus, NATS and a webhook: sign in, and see what arrives where",
+    command: "tsc -p examples/platform && node examples/platform/start.ts --show",
+    env: { SEGNO_REQUIRE_PEERS: "1" },
+    needs: "build",
+  },
+  {
     name: "browser",
     what: "Chromium with a virtual authenticator",
     command: "pnpm --filter @segno-internal/e2e test --reporter=default --reporter=../scripts/count-reporter.mjs",
