@@ -1,10 +1,17 @@
 import { type Clock, SegnoError } from "@segno/core";
-import type { RateBuckets, RateLimiter, RateRule } from "../engine.js";
+import type { BucketTake, RateBuckets, RateLimiter, RateRule } from "../engine.js";
+import { isWriteRefused } from "../storage/index.js";
+import { memoryBuckets } from "./memory-buckets.js";
 
 /** A rule whose permits may be taken several at a time and used from memory for a second: for frequent, cheap reads. */
 export interface LeasedRule extends RateRule {
   /** How many permits one statement takes while the bucket is at most half full. They count as used at once. */
   readonly leaseSize?: number;
+  /**
+   * Whether calls are counted in this process while the store takes nothing new: for what only reads and guards no secret.
+   * Any other rule refuses then.
+   */
+  readonly isCountedAnywhere?: boolean;
 }
 
 /** How long after it was taken a permit may be used. */
@@ -13,6 +20,9 @@ const leaseMs = 1_000;
 const maxRemembered = 10_000;
 /** A permit costs whole 1024ths of a millisecond: sums of such times are exact in a double, so nothing creeps. */
 const grainMs = 1 / 1_024;
+
+/** While calls are counted in each process by itself, a permit costs so many. */
+const priceInMemory = 4;
 
 /** Permits taken and not yet used. They may be used from when the last was taken until the first is too old. */
 interface Lease {
@@ -38,7 +48,17 @@ export function createRateLimiter(parts: {
 }): RateLimiter {
   const leases = new Map<string, Lease>();
   const refusedUntilMs = new Map<string, number>();
+  const inMemory = memoryBuckets(priceInMemory);
 
+  const take = async (rule: LeasedRule, wanted: BucketTake) => {
+    if (rule.isCountedAnywhere !== true) return await parts.buckets.take(wanted);
+    try {
+      return await parts.buckets.take(wanted);
+    } catch (error) {
+      if (!isWriteRefused(error)) throw error;
+      return await inMemory.take(wanted);
+    }
+  };
   const takeLeased = (bucket: string, nowMs: number): boolean => {
     const lease = leases.get(bucket);
     if (lease === undefined || lease.left === 0 || nowMs < lease.fromMs || nowMs >= lease.untilMs) return false;
@@ -79,9 +99,9 @@ export function createRateLimiter(parts: {
       const { costMs, fullMs, spanMs } = shapeOf(rule);
       if (size > 1 && costMs * size <= spanMs / 2) {
         const lease = { bucket, nowMs, costMs: costMs * size, fullMs: spanMs / 2 };
-        if ((await parts.buckets.take(lease)).isTaken) return keepLease(bucket, size - 1, nowMs);
+        if ((await take(rule, lease)).isTaken) return keepLease(bucket, size - 1, nowMs);
       }
-      const { isTaken, tatMs } = await parts.buckets.take({ bucket, nowMs, costMs, fullMs });
+      const { isTaken, tatMs } = await take(rule, { bucket, nowMs, costMs, fullMs });
       if (isTaken) return;
       const waitMs = (tatMs ?? (await parts.buckets.readTatMs(bucket)) ?? nowMs) + costMs - nowMs - fullMs;
       if (waitMs > 0) {

@@ -3,7 +3,7 @@ import type { Route } from "./route.js";
 
 /** Limits per client address. Limits per account and address of mail are the business of the verbs. */
 const rules = {
-  read: { name: "ip.read", limit: 1_200, windowSeconds: 60, leaseSize: 20 },
+  read: { name: "ip.read", limit: 1_200, windowSeconds: 60, leaseSize: 20, isCountedAnywhere: true },
   write: { name: "ip.write", limit: 240, windowSeconds: 60 },
   /** What a page tells of its screens: a few reports a visit. */
   report: { name: "ip.report", limit: 60, windowSeconds: 60 },

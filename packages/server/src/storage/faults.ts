@@ -54,6 +54,13 @@ export function isStoreDown(error: unknown): boolean {
   );
 }
 
+/** True when the store answers and takes nothing new: its disk is full, or it may only be read. */
+export function isWriteRefused(error: unknown): boolean {
+  const { code, errcode } = asFault(error);
+  if (code === "53100" || code === "25006") return true;
+  return typeof errcode === "number" && (errcode & 0xff) === 13;
+}
+
 /** True when a statement failed because the server did not get to it, rather than by its answer. */
 export function isUnanswered(error: unknown): boolean {
   const { code } = asFault(error);

@@ -1,6 +1,6 @@
 /** What other folders may use of the store. */
 export { readDatabaseClock } from "./database-clock.js";
-export { isUniqueViolation, toSegnoError } from "./faults.js";
+export { isUniqueViolation, isWriteRefused, toSegnoError } from "./faults.js";
 export { durableState, type HotState, hotState } from "./hot-state.js";
 export type { KeyValueSource } from "./key-value.js";
 export { postgresUrl } from "./postgres.js";
