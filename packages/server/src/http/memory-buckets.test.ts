@@ -11,7 +11,7 @@ const startMs = 1_800_000_000_000;
 
 describe("limits while the store takes nothing new", () => {
   let nowMs: number;
-  let fault: object | undefined;
+  let fault: Error | undefined;
   let asked: number;
   const durable = memoryBuckets(1);
   const buckets: RateBuckets = {
@@ -44,9 +44,9 @@ describe("limits while the store takes nothing new", () => {
     );
 
   it.each([
-    ["SQLITE_FULL", { errcode: 13 }],
-    ["PostgreSQL's disk_full", { code: "53100" }],
-    ["a PostgreSQL that may only be read", { code: "25006" }],
+    ["SQLITE_FULL", Object.assign(new Error("full"), { errcode: 13 })],
+    ["PostgreSQL's disk_full", Object.assign(new Error("full"), { code: "53100" })],
+    ["a PostgreSQL that may only be read", Object.assign(new Error("read only"), { code: "25006" })],
   ])("F10: %s: reads go on, a quarter as many, and nothing else", async (name, given) => {
     fault = given;
     const limiter = open();
@@ -64,7 +64,8 @@ describe("limits while the store takes nothing new", () => {
   });
 
   it("a store that does not answer is no store to read from: nothing passes", async () => {
-    for (const given of [{ code: "ECONNREFUSED" }, { errcode: 10 }, { errcode: 5 }, new Error("gone")]) {
+    for (const fields of [{ code: "ECONNREFUSED" }, { errcode: 10 }, { errcode: 5 }, {}]) {
+      const given = Object.assign(new Error("gone"), fields);
       fault = given;
       expect(await codeOf(open().take(reads, "a"))).toBe(given);
     }
