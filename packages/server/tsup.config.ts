@@ -9,6 +9,7 @@ export default {
     "src/events/sinks/nats.ts",
     "src/events/sinks/redis-streams.ts",
     "src/keys/custody/index.ts",
+    "src/audit/public.ts",
     "src/observability/public.ts",
     "src/storage/redis.ts",
     "src/storage/sql.ts",

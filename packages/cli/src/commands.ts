@@ -1,3 +1,6 @@
+import { auditCheckProofCommand, auditProveCommand, auditShowCommand } from "./audit/prove.js";
+import { auditVerifyCommand } from "./audit/verify.js";
+import { auditWitnessCommand } from "./audit/witness.js";
 import type { Command } from "./command.js";
 import { doctorCommand } from "./doctor/doctor.js";
 import { funnelCommand } from "./funnel/funnel.js";
@@ -20,4 +23,9 @@ export const commands: readonly Command[] = [
   keysCompromiseCommand,
   supportCommand,
   funnelCommand,
+  auditVerifyCommand,
+  auditProveCommand,
+  auditCheckProofCommand,
+  auditShowCommand,
+  auditWitnessCommand,
 ];

@@ -17,7 +17,13 @@ it("has a named list of commands and options; a change here needs a changeset", 
       "keys status --all --config --env --json --yes --help",
       "keys rotate --at-once --change-custody --purpose --config --env --json --yes --help",
       "keys compromise KID --since --keep-sessions --config --env --json --yes --help",
+      "support CODE --config --env --json --yes --help",
       "funnel --since --by --config --env --json --yes --help",
+      "audit verify DIR --keys --policy --known --origin --retention --clock-tolerance --config --env --json --yes --help",
+      "audit prove DIR --event --index --out --config --env --json --yes --help",
+      "audit check-proof FILE --keys --policy --leaf --config --env --json --yes --help",
+      "audit show DIR --event --index --config --env --json --yes --help",
+      "audit witness --name --key --keys --state --log --listen --show-key --config --env --json --yes --help",
     ]
   `);
 });

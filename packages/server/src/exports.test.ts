@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import * as audit from "./audit/public.js";
 import * as events from "./events/sinks/index.js";
 import * as kafka from "./events/sinks/kafka.js";
 import * as nats from "./events/sinks/nats.js";
@@ -19,6 +20,18 @@ it("exports a named list; a change here needs a changeset", () => {
       "silentLogger",
     ]
   `);
+  expect(Object.keys(audit).toSorted()).toEqual([
+    "askWitness",
+    "exportLog",
+    "fileStorage",
+    "findProof",
+    "openWitness",
+    "parseTrustedKeys",
+    "parseWitnessPolicy",
+    "pemSigner",
+    "verifyLog",
+    "verifyProof",
+  ]);
   expect(Object.keys(custody).toSorted()).toEqual([
     "awsKmsRemote",
     "awsKmsWrapped",

@@ -1,4 +1,5 @@
 import { SegnoError } from "@segno/core";
+import { findLeaf, readLeaf } from "./find-leaf.js";
 import type { LogStorage } from "./log-storage.js";
 import { formatProof } from "./proof-file.js";
 import { nodesOf } from "./tile-nodes.js";
@@ -15,4 +16,32 @@ export async function proveLeaf(storage: LogStorage, index: number, leaf: Uint8A
   const { size } = await storage.head();
   const hashes = await inclusionProof(nodesOf(storage, size), index, checkpoint.size);
   return formatProof({ index, hashes, checkpoint: checkpoint.note, leaf });
+}
+
+/** Which leaf: that of an event, or the one at a place. */
+export type LeafName = { readonly eventId: string } | { readonly index: number };
+
+/** A leaf and the proof of it. */
+export interface ProvenLeaf {
+  readonly index: number;
+  readonly leaf: Uint8Array;
+  /** The proof as a file, with the leaf in it. Undefined while no checkpoint covers the leaf. */
+  readonly proof: string | undefined;
+}
+
+/**
+ * Finds a leaf of a log and proves it.
+ * @throws SegnoError `not_found` when there is none
+ */
+export async function findProof(storage: LogStorage, name: LeafName): Promise<ProvenLeaf> {
+  const found = "index" in name ? await atIndex(storage, name.index) : await findLeaf(storage, name.eventId);
+  if (found === undefined) throw new SegnoError("not_found", "The log has no such leaf.");
+  const signedSize = (await storage.latestCheckpoint())?.size ?? 0;
+  const proof = found.index < signedSize ? await proveLeaf(storage, found.index, found.leaf) : undefined;
+  return { ...found, proof };
+}
+
+async function atIndex(storage: LogStorage, index: number): ReturnType<typeof findLeaf> {
+  const leaf = await readLeaf(storage, index);
+  return leaf === undefined ? undefined : { index, leaf };
 }

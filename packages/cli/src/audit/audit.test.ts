@@ -1,0 +1,120 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { testKey, testSigner, writeTestLog } from "../../../server/test/audit-kit.js";
+import { makeFolder, runCli } from "../../test/run-cli.js";
+import { leafText } from "./leaf-text.js";
+
+const signer = testSigner("log.example/audit", "one");
+let folder: ReturnType<typeof makeFolder>;
+beforeEach(async () => {
+  folder = makeFolder({ "keys.txt": `${testKey(signer)}\n` });
+  await writeTestLog(join(folder.path, "log"), signer, 400, 100);
+});
+afterEach(() => folder.remove());
+const cli = (...args: readonly string[]) => runCli(["audit", ...args], { cwd: folder.path });
+const file = (path: string) => join(folder.path, path);
+
+describe("R099: segno audit verify", () => {
+  it("says that a log is sound, how far, and what it could not see", async () => {
+    const { code, stdout } = await cli("verify", "log", "--keys", "keys.txt");
+    expect(stdout).toMatch(/The log is sound\..*leaves +400, signed up to 400.*checkpoints +4.*Not seen here/s);
+    expect(code).toBe(0);
+  });
+
+  it("ends with 1, the place and the reason when a byte was changed", async () => {
+    const path = file("log/tile/entries/000");
+    const bytes = readFileSync(path);
+    bytes[60] = (bytes[60] ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+    const text = await cli("verify", "log", "--keys", "keys.txt");
+    expect(text.stdout).toContain("leaf_changed in tile/entries/000, leaf 0: the leaf is not what was logged");
+    const result = await cli("verify", "log", "--keys", "keys.txt", "--json");
+    expect(result.code).toBe(1);
+    expect(result.json()).toMatchObject({
+      ok: false,
+      report: { problems: [{ code: "leaf_changed", from: 0, to: 1 }] },
+    });
+  });
+
+  it("holds it against a checkpoint that was kept elsewhere", async () => {
+    writeFileSync(file("kept"), readFileSync(file("log/checkpoint")));
+    folder.write("keys.txt", `${testKey(signer)}\n`);
+    await writeTestLog(file("shorter"), signer, 300, 100);
+    const { code, stdout } = await cli("verify", "shorter", "--keys", "keys.txt", "--known", "kept");
+    expect(stdout).toContain("rolled_back");
+    expect(code).toBe(1);
+  });
+
+  it.each([
+    [["verify", "log"], 2, "--keys is missing"],
+    [["verify", "log", "--keys", "nothing.txt"], 1, "nothing.txt cannot be read"],
+    [["verify", "nothing", "--keys", "keys.txt"], 1, "nothing/checkpoint cannot be read"],
+    [["verify", "log", "--keys", "log/checkpoint"], 1, "Keys line 1"],
+    [["verify", "log", "--keys", "keys.txt", "--retention", "x"], 2, "--retention"],
+    [["verify", "log", "--keys", "keys.txt", "--clock-tolerance", "-x"], 2, "clock-tolerance"],
+    [["prove", "log"], 2, "Name one leaf"],
+    [["prove", "log", "--event", "nobody"], 1, "no such leaf"],
+    [["prove", "log", "--index", "400"], 1, "no such leaf"],
+    [["check-proof", "keys.txt", "--keys", "keys.txt"], 1, "does NOT hold: this is no proof"],
+    [["witness", "--name", "w"], 2, "--key is missing"],
+  ] as const)("tells what is wrong with %j", async (args, code, said) => {
+    const result = await cli(...args);
+    expect(`${result.stdout}${result.stderr}`).toContain(said);
+    expect(result.stderr).not.toContain("    at ");
+    expect(result.code).toBe(code);
+  });
+});
+
+describe("R099: one leaf", () => {
+  it("is proven in a file that is checked without the log", async () => {
+    expect(await cli("prove", "log", "--event", "event-217")).toMatchObject({ code: 0 });
+    const checked = await cli("check-proof", "event-217.tlog-proof", "--keys", "keys.txt");
+    expect(checked.stdout).toMatch(
+      /The proof holds: leaf 217 of log\.example\/audit at 400 leaves.*event\.id +event-217/s,
+    );
+    expect(checked.code).toBe(0);
+    const text = readFileSync(file("event-217.tlog-proof"), "utf8");
+    writeFileSync(file("other.tlog-proof"), text.replace("index 217", "index 218"));
+    const refused = await cli("check-proof", "other.tlog-proof", "--keys", "keys.txt", "--json");
+    expect(refused.json()).toMatchObject({ ok: false, reason: "the leaf is not in the tree of this checkpoint" });
+    expect(refused.code).toBe(1);
+  });
+
+  it("is shown in plain words, and nothing in it reaches the terminal as a command", async () => {
+    const shown = await cli("show", "log", "--index", "3");
+    expect(shown.stdout).toMatch(/^leaf 3\n.*event\.type +login\.success.*retention\.class +default/s);
+    expect(leafText(Buffer.from('{"a":"\\u001b[2J\\u202e"}')).text).toBe(`  ${"a".padEnd(28)} \\u{1b}[2J\\u{202e}`);
+    expect(leafText(Buffer.from('{"expired":"token"}')).text).toBe("  [expired by class token]");
+    const sealed = Buffer.from('{"personal":{"ip":"sealed"},"v":1}');
+    expect(leafText(sealed).text).toContain("[sealed]");
+    expect(leafText(sealed, () => ({ ip: "192.0.2.1" })).text).toContain("192.0.2.1");
+    expect(leafText(sealed, () => undefined).text).toContain("[erased]");
+    expect(leafText(Buffer.from("\u0007")).text).toContain("(no JSON) \\u{7}");
+  });
+});
+
+describe("R099: segno audit witness", () => {
+  it("cosigns a log that grows and refuses one that was rolled back; a policy then verifies", async () => {
+    execFileSync("openssl", ["genpkey", "-algorithm", "ed25519", "-out", file("w.pem")]);
+    const args = ["witness", "--name", "witness.example/w", "--key", "w.pem", "--keys", "keys.txt", "--state", "w"];
+    const key = (await cli(...args, "--show-key")).stdout.trim();
+    folder.write("policy.txt", `witness w ${key}\nquorum w\n`);
+    const signed = await cli(...args, "--log", "log");
+    expect(signed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\u2014 witness\.example\/w \S+\n$/) });
+    expect((await cli("verify", "log", "--keys", "keys.txt", "--policy", "policy.txt")).stdout).toContain(
+      "witnesses_missing",
+    );
+    const note = readFileSync(file("log/checkpoint"), "utf8");
+    const kept = readFileSync(file("log/checkpoints"), "utf8");
+    writeFileSync(file("log/checkpoint"), note + signed.stdout);
+    writeFileSync(file("log/checkpoints"), `${kept}${note}${signed.stdout}\n`);
+    const verified = await cli("verify", "log", "--keys", "keys.txt", "--policy", "policy.txt");
+    expect(verified.stdout).toMatch(/is sound.*cosigned by +w at /s);
+    await writeTestLog(file("rolled"), signer, 300, 100);
+    const refused = await cli(...args, "--log", "rolled");
+    expect(refused.stderr).toMatch(/rolled back/);
+    expect(refused.code).toBe(1);
+  }, 60_000);
+});
