@@ -1,4 +1,5 @@
 import { type HeaderSource, SegnoError } from "@segno/core";
+import { type AuditApi, createAuditApi } from "./audit/index.js";
 import {
   createServiceAccount,
   type CreatedServiceAccount,
@@ -69,6 +70,8 @@ export interface SegnoApi {
   findBySupportCode(code: string): Promise<readonly FoundRequest[]>;
   /** The keys: their status, and what an operator does with them. */
   readonly keys: KeyApi;
+  /** The audit log: how it is, what it says, and what proves it. */
+  readonly audit: AuditApi;
 }
 
 /**
@@ -165,5 +168,6 @@ function verbsOf(run: () => Promise<Running>): SegnoApi {
       return await findRequests((await run()).engine, code);
     },
     keys: createKeyApi(run),
+    audit: createAuditApi(run),
   };
 }

@@ -1,5 +1,12 @@
-import type { AuthenticateInput, AuthState } from "@segno/core";
-import { mayBePersonal, sealPending } from "./audit/index.js";
+import type { AuthenticateInput, AuthState, SegnoEventType } from "@segno/core";
+import {
+  type AuditTrail,
+  type BacklogGate,
+  createBacklogGate,
+  mayBePersonal,
+  openAudit,
+  sealPending,
+} from "./audit/index.js";
 import { deviceIdOf, tellAbandoned, tellRefused, tellSummedUp } from "./attempts/index.js";
 import { authenticateRequest } from "./authenticate.js";
 import { emailRoutes } from "./authenticators/email/routes.js";
@@ -70,6 +77,8 @@ export interface Running {
   /** The keys of access tokens. */
   readonly keyring: Keyring;
   readonly keyrings: Keyrings;
+  /** The tamper-evident log, where one is kept. */
+  readonly audit: AuditTrail | undefined;
   /** Undefined where none are kept. */
   readonly metrics: EngineMetrics | undefined;
   readonly exchange: Exchange;
@@ -105,11 +114,12 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
   const { clock, random, newId, store, prepared } = repeatable(resolved, opened);
   const secrets = createSecrets(config.secrets, random);
   const base = { config, clock, random, newId, store, secrets, log };
+  const gate = config.audit === undefined ? undefined : createBacklogGate(config.audit.maxBacklog);
   const events = createEventLog(base, {
     source: config.issuer,
     observer,
     ...config.events,
-    ...personalOf(config, secrets),
+    ...auditedWrites(config, secrets, hasBackground ? gate : undefined),
   });
   const mail = createMailQueue(
     { ...base, hasAccount: (email) => hasAccount(engine, store.db, email) },
@@ -140,6 +150,7 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
     firstUse,
   };
   await keyrings.ready();
+  const audit = config.audit === undefined || gate === undefined ? undefined : openAudit(engine, config.audit, gate);
 
   const certificateOf = createCertificateResolver(config);
   const how = { sessionCookie: cookieNames(config.isSecure).session, certificateOf };
@@ -150,6 +161,7 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
       store: () => store.ping().then(() => true),
       keys: () => keysHealth(keyring),
       ...clockWatch.checks(),
+      ...(audit === undefined ? {} : { audit: async () => audit.health() }),
     });
   observer.offer(createFigures({ store: bare, clock: resolved.clock }));
   const routes = routesOf(engine, health, metricsRoutes(metrics, config.metrics?.token));
@@ -165,9 +177,10 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
     authenticate,
     certificateOf,
   });
-  const background = createBackground(dutiesOf(engine), log);
+  const background = createBackground(dutiesOf(engine, audit), log);
   if (hasBackground) {
     keyrings.start();
+    if (audit !== undefined) events.onEvents(() => audit.work());
     events.start();
     mail.start();
     background.start();
@@ -177,6 +190,7 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
     events,
     keyring,
     keyrings,
+    audit,
     metrics,
     authenticate,
     health,
@@ -187,15 +201,23 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
       if (hasBackground) await tellSummedUp(engine).catch(() => undefined);
       await settleSessions(engine);
       await Promise.all([keyrings.stop(), events.stop(), mail.stop()]);
+      await audit?.stop();
       await store.close();
     },
   };
 }
 
-/** Only where an audit log will take it over. */
-function personalOf(config: Engine["config"], secrets: Engine["secrets"]): Pick<EventLogOptions, "sealPersonal"> {
+/** Only where an audit log takes it over. A tool beside the service does not know how far that log is behind. */
+function auditedWrites(
+  config: Engine["config"],
+  secrets: Engine["secrets"],
+  gate: BacklogGate | undefined,
+): Pick<EventLogOptions, "sealPersonal" | "enter"> {
   if (config.audit === undefined) return {};
-  return { sealPersonal: ({ id, type }, fields) => (mayBePersonal(type) ? sealPending(secrets, id, fields) : null) };
+  return {
+    sealPersonal: ({ id, type }, fields) => (mayBePersonal(type) ? sealPending(secrets, id, fields) : null),
+    ...(gate === undefined ? {} : { enter: (type: SegnoEventType) => gate.enter(type) }),
+  };
 }
 
 function hotStateOf({ hotState: source, clock, log }: ResolvedOptions, { db }: Engine["store"]): HotState {
@@ -239,7 +261,7 @@ function routesOf(engine: Engine, health: () => Promise<HealthReport>, metrics: 
 
 const minuteMs = 60_000;
 
-function dutiesOf(engine: Engine): readonly Duty[] {
+function dutiesOf(engine: Engine, audit: AuditTrail | undefined): readonly Duty[] {
   const { store, clock } = engine;
   return [
     { name: "tell abandoned attempts", everyMs: minuteMs, run: () => tellAbandoned(engine) },
@@ -249,5 +271,6 @@ function dutiesOf(engine: Engine): readonly Duty[] {
     { name: "end service accounts", everyMs: minuteMs, run: () => endExpiredServiceAccounts(engine) },
     { name: "sweep tokens", everyMs: 10 * minuteMs, run: () => sweepTokens(store.db, clock.nowMs()) },
     { name: "sweep statuses", everyMs: 10 * minuteMs, run: () => sweepStatusIndexes(store.db, clock.nowMs()) },
+    ...(audit === undefined ? [] : [{ name: "expire audit", everyMs: 60 * minuteMs, run: () => audit.expire() }]),
   ];
 }

@@ -1,3 +1,11 @@
+export type {
+  AuditApi,
+  AuditEntry,
+  AuditQuery,
+  AuditStatus,
+  Completeness as AuditCompleteness,
+  PersonalView,
+} from "./audit/index.js";
 export type { SegnoApi } from "./api.js";
 export type {
   CreatedServiceAccount,

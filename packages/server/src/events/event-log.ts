@@ -21,6 +21,8 @@ export interface EventLogOptions extends HookOptions, ConsumerOptions {
   readonly keepDays?: number;
   /** Seals what the audit log may know beside the event. Left out: nobody wants to know, and it is dropped. */
   readonly sealPersonal?: SealPersonal;
+  /** Called before each event is written: what it throws keeps the change from happening. */
+  readonly enter?: (type: SegnoEventType) => void;
   /** Sees what is written, and knows the trace it belongs to. */
   readonly observer?: Observer;
 }
@@ -151,6 +153,7 @@ export function createEventLog(
   }
 
   function toRow<Type extends SegnoEventType>(actor: Actor, type: Type, data: SegnoEventData<Type>): NewRow {
+    options.enter?.(type);
     const id = parts.newId();
     const nowMs = clock.nowMs();
     const traceparent = options.observer?.traceparent();

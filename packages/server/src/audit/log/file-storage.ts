@@ -99,6 +99,7 @@ export async function fileStorage(folder: string, { isWritable = true }: FileSto
     head: () => guarded(() => readHead(folder)),
     readTile: ({ level, index, width }) => guarded(() => readTile(level, index, width)),
     readEntries: (index, width) => guarded(() => readEntries(index, width)),
+    replaceLeaves: (leaves) => inTurn(() => replaceLeaves(folder, leaves)),
     latestCheckpoint: () => guarded(latestCheckpoint),
     append: (change) => inTurn(() => append(change)),
     keepCheckpoint: (checkpoint) => inTurn(() => keepCheckpoint(checkpoint)),
@@ -115,6 +116,22 @@ export async function fileStorage(folder: string, { isWritable = true }: FileSto
       unlock();
     },
   };
+}
+
+/** Writes each bundle anew that holds one of them, whole and at every width it is kept at. */
+async function replaceLeaves(folder: string, leaves: ReadonlyMap<number, Uint8Array>): Promise<void> {
+  for (const index of new Set([...leaves.keys()].map((leaf) => Math.floor(leaf / tileWidth)))) {
+    const widths = await readdir(join(folder, dirname(bundlePath(index, 1)))).catch(() => []);
+    for (const width of [tileWidth, ...widths.map(Number).filter((each) => each > 0)]) {
+      const path = join(folder, bundlePath(index, width));
+      const bytes = await readIfThere(path);
+      const entries = bytes === undefined ? undefined : decodeEntries(bytes);
+      if (entries === undefined) continue;
+      const changed = entries.map((entry, place) => leaves.get(index * tileWidth + place) ?? entry);
+      await writeDurably(path, encodeEntries(changed));
+      await syncFolders(folder, [path]);
+    }
+  }
 }
 
 /** Entry bundles behind an append: the last one with its older leaves, and those after it. */

@@ -49,6 +49,12 @@ export interface LogStorage {
    * @throws SegnoError `store_unavailable` when it could not be written; nothing was
    */
   append(append: LogAppend, trx?: Db): Promise<void>;
+  /**
+   * Puts other bytes where leaves lay whose time is over, by index. Tiles stay, and so does every proof. What was replaced
+   * before a failure stays replaced.
+   * @throws SegnoError `store_unavailable`
+   */
+  replaceLeaves(leaves: ReadonlyMap<number, Uint8Array>, trx?: Db): Promise<void>;
   /** The newest checkpoint. */
   latestCheckpoint(trx?: Db): Promise<KeptCheckpoint | undefined>;
   /**

@@ -27,6 +27,9 @@ export function memoryStorage(): LogStorage {
       leaves.push(...append.leaves);
       head = append.to;
     },
+    async replaceLeaves(replaced) {
+      for (const [index, leaf] of replaced) leaves[index] = leaf;
+    },
     latestCheckpoint: async () => kept.at(-1),
     async keepCheckpoint({ size, note }) {
       const latest = kept.at(-1);

@@ -46,6 +46,7 @@ export function sqlStorage(store: Pick<Store, "db" | "transaction">, origin: str
         return rows.length === width ? rows.map(({ leaf }) => leaf) : undefined;
       }),
     append: (append, trx) => inTransaction(trx, (inside) => writeAppend(inside, origin, append)),
+    replaceLeaves: (leaves, trx) => inTransaction(trx, (inside) => writeReplaced(inside, origin, leaves)),
     latestCheckpoint: (trx) => asSegnoError(() => readLatest(db(trx), origin)),
     keepCheckpoint: (checkpoint, trx) => inTransaction(trx, (inside) => writeCheckpoint(inside, origin, checkpoint)),
     async *checkpoints() {
@@ -109,6 +110,16 @@ async function writeAppend(trx: Db, origin: string, { from, to, leaves, tiles }:
       .onConflict((conflict) => conflict.columns(["origin", "level", "tile_index"]).doUpdateSet({ hashes }))
       .execute();
   }
+}
+
+async function writeReplaced(trx: Db, origin: string, leaves: ReadonlyMap<number, Uint8Array>): Promise<void> {
+  for (const [index, leaf] of leaves)
+    await trx
+      .updateTable("segno_audit_leaves")
+      .set({ leaf })
+      .where("origin", "=", origin)
+      .where("leaf_index", "=", index)
+      .execute();
 }
 
 async function readLatest(db: Db, origin: string): Promise<KeptCheckpoint | undefined> {

@@ -16,6 +16,7 @@ describe.each(testDatabases)("subject keys: $name", ({ skipped, create }) => {
   beforeEach(async () => {
     database = await create();
     node = await openNode(database.source(), { audit: {} });
+    await node.engine.dataSealer.ready();
   });
   afterEach(async () => {
     await node.stop();

@@ -2,9 +2,7 @@ import type { Db, Engine } from "../../engine.js";
 import { type DataKey, dataKeyBytes, openDataKey } from "./data-key.js";
 import { destroyKeysBefore, insertKeys, selectKeys, type SubjectKeyRow } from "./store.js";
 
-type Parts = Pick<Engine, "clock" | "random" | "newId" | "secrets">;
-
-const purpose = "audit-subject";
+type Parts = Pick<Engine, "clock" | "random" | "newId" | "dataSealer">;
 
 /** Subjects begin like ids; what nobody in particular did is sealed under the key of its day. */
 const strangerPrefix = "stranger:";
@@ -28,30 +26,35 @@ export async function openSubjectKeys(
   const known = new Set(rows.map(({ subject }) => subject));
   const missing = wanted.filter((owner) => !known.has(owner));
   if (missing.length > 0) {
-    await insertKeys(
-      trx,
-      missing.map((subject) => newKey(parts, subject)),
-    );
+    const made: SubjectKeyRow[] = [];
+    for (const subject of missing) made.push(await newKey(parts, trx, subject));
+    await insertKeys(trx, made);
     // what stands there now: somebody may have made it, or destroyed it, at the same moment
     rows = await selectKeys(trx, wanted);
   }
-  return new Map(
-    rows.flatMap((row) => {
-      const key = unwrap(parts, row);
-      return key === undefined ? [] : [[row.subject, key] as const];
-    }),
-  );
+  const keys = new Map<string, DataKey>();
+  for (const row of rows) {
+    const key = await unwrap(parts, row, trx);
+    if (key !== undefined) keys.set(row.subject, key);
+  }
+  return keys;
 }
 
 /** Undefined for a key that was destroyed. */
-export function unwrap({ secrets }: Pick<Parts, "secrets">, row: SubjectKeyRow): DataKey | undefined {
+export async function unwrap(
+  { dataSealer }: Pick<Parts, "dataSealer">,
+  row: SubjectKeyRow,
+  trx?: Db,
+): Promise<DataKey | undefined> {
   if (row.destroyed_at !== null) return undefined;
-  return openDataKey(row.id, secrets.open(purpose, row.wrapped, `${row.subject} ${row.id}`));
+  return openDataKey(row.id, await dataSealer.openData(row.wrapped, contextOf(row), trx));
 }
 
-function newKey({ clock, random, newId, secrets }: Parts, subject: string): SubjectKeyRow {
+const contextOf = ({ subject, id }: Pick<SubjectKeyRow, "subject" | "id">) => `segno_subject_keys ${subject} ${id}`;
+
+async function newKey({ clock, random, newId, dataSealer }: Parts, trx: Db, subject: string): Promise<SubjectKeyRow> {
   const id = newId();
-  const wrapped = secrets.seal(purpose, random.bytes(dataKeyBytes), `${subject} ${id}`);
+  const wrapped = await dataSealer.sealData(random.bytes(dataKeyBytes), contextOf({ subject, id }), trx);
   return { subject, id, wrapped, created_at: clock.nowMs(), destroyed_at: null };
 }
 
