@@ -42,7 +42,14 @@ it("exports a named list; a change here needs a changeset", () => {
     "vaultRemote",
     "vaultWrapped",
   ]);
-  expect(Object.keys(events).toSorted()).toEqual(["jsonLinesSink", "ocsfSink", "verifyWebhook", "webhookSink"]);
+  expect(Object.keys(events).toSorted()).toEqual([
+    "analyticsUserId",
+    "jsonLinesSink",
+    "ocsfSink",
+    "productAnalyticsSink",
+    "verifyWebhook",
+    "webhookSink",
+  ]);
   expect(Object.keys(kafka)).toEqual(["kafkaSink"]);
   expect(Object.keys(nats)).toEqual(["natsSink"]);
   expect(Object.keys(redisStreams)).toEqual(["redisStreamSink"]);
