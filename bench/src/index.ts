@@ -8,6 +8,7 @@ import { importTimeBench } from "./rows/import-time.ts";
 import { introspectionBench, refreshHttpBench } from "./rows/oauth.ts";
 import { hotStateBench, nodesBench, sessionMemoryBench } from "./rows/scale-out.ts";
 import { statusListBenches } from "./rows/status-list.ts";
+import { telemetryBench } from "./rows/telemetry.ts";
 import { tokenCheckBenches } from "./rows/token-check.ts";
 import { weightBench } from "./rows/weight.ts";
 
@@ -31,6 +32,7 @@ const benches: readonly Bench[] = [
   nodesBench,
   hotStateBench,
   sessionMemoryBench,
+  telemetryBench,
 ];
 
 const flags = new Set(process.argv.slice(2).filter((text) => text.startsWith("--")));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Tokens } from "@segno/client";
 import { getAuth, requireAuth, segnoMiddleware, toExpress } from "@segno/express";
 import { createSegno, silentLogger } from "@segno/server";
+import { openTelemetry, type OtelContext } from "@segno/server/observability";
 import { sqlite } from "@segno/server/storage/sql";
 import { createMailCapture, openBrowser } from "@segno/testing";
 import express from "express";
@@ -13,11 +14,22 @@ import { keyService, secretService, serviceKey, serviceScope } from "./services.
 
 const introspector = { id: "api", secret: "bench-secret-bench-secret-bench-secret" };
 
+function plainSpans() {
+  const root: OtelContext = { getValue: () => undefined, setValue: () => root, deleteValue: () => root };
+  const place = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", traceFlags: 1 };
+  const span = { spanContext: () => place, setAttributes: () => span, setStatus: () => span, end: () => {} };
+  const trace = { getSpanContext: () => undefined, setSpanContext: () => root };
+  const api = { ROOT_CONTEXT: root, context: { active: () => root }, trace };
+  return openTelemetry({ api, tracer: { startSpan: () => span } });
+}
+
 /** An application with the engine inside, on a SQLite file, with durable commits unless told otherwise; rate limits off, as at the peers. */
 export async function start(options: {
   port: number;
   lanes?: number;
   durability?: "full" | "normal";
+  /** Figures for Prometheus, or spans by a tracer that does as little as one can: what is ours of the cost, without the SDK's. */
+  telemetry?: "figures" | "spans";
 }): Promise<HostedServer> {
   const mail = createMailCapture();
   const { publicJwk, privateJwk } = serviceKey();
@@ -40,6 +52,8 @@ export async function start(options: {
       },
       [keyService.id]: { ...service, authentication: { method: "private_key_jwt", jwks: { keys: [publicJwk] } } },
     },
+    ...(options.telemetry === "figures" ? { metrics: true } : {}),
+    ...(options.telemetry === "spans" ? { telemetry: [plainSpans()] } : {}),
     tokens: { introspectionClients: { [introspector.id]: introspector.secret } },
   });
   await segno.ready();

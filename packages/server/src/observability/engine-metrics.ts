@@ -1,4 +1,5 @@
 import type { TelemetryFigure, TelemetryHook } from "@segno/core";
+import { asCounting } from "./counting.js";
 import { createMetricHook } from "./metric-hook.js";
 import { prometheusText } from "./prometheus-text.js";
 import { createRegistry } from "./registry.js";
@@ -15,12 +16,12 @@ export function createEngineMetrics(): EngineMetrics {
   const registry = createRegistry();
   let read: (() => Promise<readonly TelemetryFigure[]>) | undefined;
   return {
-    hook: {
+    hook: asCounting({
       ...createMetricHook(registry),
       figures(given) {
         read = given;
       },
-    },
+    }),
     // without the store the counters still tell, and they are what tells why
     text: async () => prometheusText(registry, (await read?.().catch(() => [])) ?? []),
   };

@@ -186,8 +186,8 @@ export const durationBounds: readonly number[] = [
 
 /** Where figures go. */
 export interface Recorder {
-  /** Adds to a counter, or to a histogram. */
-  record(name: MetricName, value: number, labels: Readonly<Record<string, string>>): void;
+  /** One line of a metric: what it answers adds to a counter, or to a histogram. Looked up once, called often. */
+  line(name: MetricName, labels: Readonly<Record<string, string>>): (value: number) => void;
 }
 
 /** `segno.token.duration` in seconds is `segno_token_duration_seconds`, a counter ends in `_total`. */

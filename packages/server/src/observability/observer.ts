@@ -2,13 +2,16 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import {
   type NoteAttributes,
   type OperationContext,
+  type OperationEnd,
   SegnoError,
   type TelemetryFigure,
   type TelemetryHook,
   type TelemetryScope,
+  type TelemetryValue,
   withTelemetry,
 } from "@segno/core";
 import type { NewEvent, Observer, Store } from "../engine.js";
+import { isCounting } from "./counting.js";
 
 /** What runs now: its operation, and what its transaction wrote so far. */
 interface Current {
@@ -40,6 +43,8 @@ export interface EngineObserver extends Observer {
 export function createObserver(given: readonly TelemetryHook[]): EngineObserver {
   if (given.length === 0) return { ...silent, store: (bare) => bare, offer: () => {} };
   const hooks = given.map(withoutCauses);
+  // those who only count need not know what belongs to what
+  const counting = given.every(isCounting) ? given : undefined;
   const currents = new AsyncLocalStorage<Current>();
   const tracer = hooks.find(({ traceparentOf }) => traceparentOf !== undefined);
   const listeners = hooks.filter(({ event }) => event !== undefined);
@@ -57,6 +62,10 @@ export function createObserver(given: readonly TelemetryHook[]): EngineObserver 
     (all: readonly TelemetryHook[]): Observer["step"] =>
     (operation, attributes, work) =>
       run({ hooks: all, operation, attributes, ...scopeOf() }, work);
+  const counted =
+    (all: readonly TelemetryHook[]): Observer["step"] =>
+    (operation, attributes, work) =>
+      count(all, { operation, requestId: null, attributes }, work);
 
   function tell(written: readonly NewEvent[]): void {
     for (const event of written) for (const hook of listeners) quietly(() => hook.event?.(event));
@@ -64,10 +73,15 @@ export function createObserver(given: readonly TelemetryHook[]): EngineObserver 
 
   const observer: Observer = {
     isOn: true,
-    request: ({ operation, requestId, traceparent, attributes }, work) =>
-      run({ hooks, operation, requestId, traceparent, attributes }, work),
-    step: stepWith(hooks),
-    hooksWith: (own) => ({ step: stepWith([...hooks, ...own]) }),
+    request:
+      counting === undefined
+        ? ({ operation, requestId, traceparent, attributes }, work) =>
+            run({ hooks, operation, requestId, traceparent, attributes }, work)
+        : (context, work) => count(counting, context, work),
+    step: counting === undefined ? stepWith(hooks) : counted(counting),
+    hooksWith: (own) => ({
+      step: counting === undefined ? stepWith([...hooks, ...own]) : counted([...counting, ...own]),
+    }),
     wrote(event) {
       const written = currents.getStore()?.written;
       if (written === undefined) tell([event]);
@@ -114,6 +128,36 @@ function quietly(stage: () => void | Promise<void> | undefined): void {
     if (returned instanceof Promise) returned.catch(() => undefined);
   } catch {
     // a hook's fault stays with the hook
+  }
+}
+
+/** The short way, for those who only count. */
+async function count<Result>(
+  hooks: readonly TelemetryHook[],
+  context: Pick<OperationContext, "operation" | "requestId" | "attributes">,
+  work: (note: NoteAttributes) => Promise<Result>,
+): Promise<Result> {
+  const startedMs = performance.now();
+  let attributes: Record<string, TelemetryValue> | undefined;
+  const endOf = (outcome: OperationEnd["outcome"]): OperationEnd => {
+    const durationMs = performance.now() - startedMs;
+    return attributes === undefined ? { outcome, durationMs } : { outcome, durationMs, attributes };
+  };
+  let end: OperationEnd | undefined;
+  try {
+    const result = await work((noted) => {
+      attributes = attributes === undefined ? { ...noted } : Object.assign(attributes, noted);
+    });
+    end = endOf("success");
+    return result;
+  } catch (caught) {
+    const failed = endOf("failure");
+    end = failed;
+    for (const hook of hooks) quietly(() => hook.error?.(context, SegnoError.from(caught), failed));
+    throw caught;
+  } finally {
+    const last = end ?? endOf("failure");
+    for (const hook of hooks) quietly(() => hook.finally?.(context, last));
   }
 }
 

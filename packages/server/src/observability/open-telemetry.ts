@@ -1,4 +1,5 @@
 import type { TelemetryHook } from "@segno/core";
+import { asCounting } from "./counting.js";
 import type { OtelApi, OtelMeter, OtelTracer } from "./open-telemetry-api.js";
 import { createMeterHook } from "./otel-metrics.js";
 import { createSpanHook } from "./otel-spans.js";
@@ -32,15 +33,16 @@ export function openTelemetry(options: OpenTelemetryOptions): TelemetryHook {
   const { api, tracer, meter } = options;
   const spans = tracer === undefined ? undefined : createSpanHook(api, tracer);
   const figures = meter === undefined ? undefined : createMeterHook(meter);
+  if (spans === undefined) return asCounting({ ...figures });
   return {
     ...spans,
     ...figures,
     error(context, error, end) {
-      void spans?.error?.(context, error, end);
+      void spans.error?.(context, error, end);
       void figures?.error?.(context, error, end);
     },
     finally(context, end) {
-      void spans?.finally?.(context, end);
+      void spans.finally?.(context, end);
       void figures?.finally?.(context, end);
     },
   };

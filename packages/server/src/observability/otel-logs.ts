@@ -24,10 +24,11 @@ const warn = 13;
  * @example
  * ```ts
  * import * as api from "@opentelemetry/api";
+ * import { createSegno } from "@segno/server";
  * import { openTelemetryLogs } from "@segno/server/observability";
- * import { logs } from "./telemetry.js";
  *
- * export const sink = openTelemetryLogs({ api, logger: logs.getLogger("segno") });
+ * const sink = openTelemetryLogs({ api, logger: api.logs.getLogger("segno") });
+ * export const segno = createSegno({ baseUrl: "http://localhost:3000", events: { sinks: [sink] } });
  * ```
  */
 export function openTelemetryLogs(options: OpenTelemetryLogsOptions): EventSink {

@@ -32,9 +32,12 @@ function createMeterRecorder(meter: OtelMeter): Recorder {
     }
   }
   return {
-    record(name, value, labels) {
-      counters.get(name)?.add(value, safe(labels));
-      histograms.get(name)?.record(value, safe(labels));
+    line(name, labels) {
+      const attributes = safe(labels);
+      const counter = counters.get(name);
+      if (counter !== undefined) return (value) => counter.add(value, attributes);
+      const histogram = histograms.get(name);
+      return (value) => histogram?.record(value, attributes);
     },
   };
 }

@@ -87,7 +87,7 @@ describe("GET /metrics", () => {
 describe("the text format", () => {
   it("sums buckets up, and ends in +Inf", () => {
     const registry = createRegistry();
-    for (const value of [0.0005, 0.3, 99]) registry.record("segno.mail.send.duration", value, { outcome: "success" });
+    for (const value of [0.0005, 0.3, 99]) registry.line("segno.mail.send.duration", { outcome: "success" })(value);
     const text = prometheusText(registry, []);
     const counts = [...text.matchAll(/segno_mail_send_duration_seconds_bucket\{[^}]*le="([^"]+)"\} (\d+)/g)];
     expect(counts.map(([, bound]) => bound)).toEqual([...durationBounds.map(String), "+Inf"]);
@@ -112,7 +112,7 @@ describe("the text format", () => {
       }),
     );
     const registry = createRegistry();
-    for (let index = 0; index < 2_000; index += 1) registry.record("segno.risk_alerts", 1, { kind: `kind-${index}` });
+    for (let index = 0; index < 2_000; index += 1) registry.line("segno.risk_alerts", { kind: `kind-${index}` })(1);
     const series = registry.series("segno.risk_alerts");
     expect(series.length).toBeLessThanOrEqual(301);
     expect(series.reduce((sum, { count }) => sum + count, 0)).toBe(2_000);

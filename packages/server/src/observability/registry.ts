@@ -38,16 +38,19 @@ export function createRegistry(): Registry {
   }
 
   return {
-    record(name, value, labels) {
+    line(name, labels) {
       const definition = byName.get(name);
-      if (definition === undefined) return;
+      if (definition === undefined) return () => {};
       const values = definition.labels.map((label) => labels[label] ?? "none");
       const series = seriesOf(name, values);
-      series.sum += value;
-      series.count += 1;
-      if (definition.kind !== "histogram") return;
-      const at = bucketOf(value);
-      series.buckets[at] = (series.buckets[at] ?? 0) + 1;
+      const isHistogram = definition.kind === "histogram";
+      return (value) => {
+        series.sum += value;
+        series.count += 1;
+        if (!isHistogram) return;
+        const at = bucketOf(value);
+        series.buckets[at] = (series.buckets[at] ?? 0) + 1;
+      };
     },
     series: (name) => [...(metrics.get(name)?.values() ?? [])],
   };
