@@ -1,5 +1,6 @@
 import type { Actor, Db, Engine, NewEvent } from "../engine.js";
 import { scopesHeld } from "../consents/index.js";
+import { forgetSession } from "../sessions/index.js";
 import { takeStatusIndex } from "../status-lists/index.js";
 import { allowedAudience, allowedScope, type MintedAccessToken, mintAccessToken } from "./mint-access-token.js";
 import { hashRefreshToken, newRefreshToken } from "./refresh-token.js";
@@ -54,7 +55,11 @@ export async function issueTokens(engine: Engine, trx: Db, input: IssueTokens, a
     jkt,
   });
   const minted = await mintAccessToken(engine, trx, { ...token, statusIndex: family.statusIndex });
-  await engine.events.appendAll(trx, who, [issuedEvent({ minted, familyId: family.id })]);
+  if (family.replaced.length > 0) forgetSession(engine, session.id);
+  await engine.events.appendAll(trx, who, [
+    issuedEvent({ minted, familyId: family.id }),
+    ...family.replaced.map(replacedEvent),
+  ]);
   return { ...presentTokens(minted), refreshToken: family.token, refreshExpiresInSeconds: family.expiresInSeconds };
 }
 
@@ -69,7 +74,7 @@ async function beginFamily(
   engine: Engine,
   trx: Db,
   input: FamilyInput,
-): Promise<{ id: string; token: string; expiresInSeconds: number; statusIndex: number }> {
+): Promise<{ id: string; token: string; expiresInSeconds: number; statusIndex: number; replaced: readonly string[] }> {
   const nowMs = engine.clock.nowMs();
   const { session } = input;
   const id = engine.newId();
@@ -97,9 +102,13 @@ async function beginFamily(
     revoked_reason: null,
     status_index: statusIndex,
   });
-  await trimFamilies(trx, { sessionId: session.id, keep: maxFamiliesPerSession, nowMs });
+  const replaced = await trimFamilies(trx, { sessionId: session.id, keep: maxFamiliesPerSession, nowMs });
   await keepSessionAlive(trx, { sessionId: session.id, nowMs, idleExpiresAtMs: idle });
-  return { id, token, expiresInSeconds: Math.floor((idle - nowMs) / 1000), statusIndex };
+  return { id, token, expiresInSeconds: Math.floor((idle - nowMs) / 1000), statusIndex, replaced };
+}
+
+function replacedEvent(familyId: string): NewEvent<"token.revoked"> {
+  return { type: "token.revoked", data: { kind: "family", reason: "replaced", familyId } };
 }
 
 /** The access token half of an answer. */

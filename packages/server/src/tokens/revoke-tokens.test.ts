@@ -238,6 +238,25 @@ describe.each(testDatabases)("taking tokens back: $name", ({ skipped, create }) 
     expect([await inEngine(held.token), await inEngine(ofSession)]).toEqual(["token_revoked", "authenticated"]);
   });
 
+  it("a session has ten families: with the eleventh the oldest ends, at once here, and it is told", async () => {
+    const told: unknown[] = [];
+    node.events.on("token.revoked", ({ data }) => void told.push(data));
+    const oldest = await family();
+    const familyId = await familyIdOf(oldest);
+    expect(await inEngine(oldest.token)).toBe("authenticated");
+    for (let more = 0; more < 9; more += 1) {
+      node.clock.advance({ seconds: 1 });
+      await issue(oldest.opened, true);
+    }
+    expect(await inEngine(oldest.token)).toBe("authenticated");
+    await issue(oldest.opened, true);
+    expect(await inEngine(oldest.token)).toBe("token_revoked");
+    const input = { refreshToken: oldest.refreshToken, clientId: "segno" };
+    await expect(rotateRefreshToken(node.engine, input, actor)).rejects.toMatchObject({ code: "invalid_grant" });
+    await node.events.drain();
+    expect(told).toEqual([{ kind: "family", reason: "replaced", familyId }]);
+  });
+
   it("T-018: ends nothing for a target that is none or several", async () => {
     const { token } = await session();
     const bad = [

@@ -230,11 +230,11 @@ export async function endFamily(
   return row !== undefined;
 }
 
-/** Ends all but the newest families of a session. */
+/** Ends all but the newest families of a session. @returns the ids of those that ended */
 export async function trimFamilies(
   trx: Db,
   input: { readonly sessionId: string; readonly keep: number; readonly nowMs: number },
-): Promise<void> {
+): Promise<readonly string[]> {
   const rows = await trx
     .selectFrom("segno_refresh_families")
     .select("id")
@@ -243,8 +243,10 @@ export async function trimFamilies(
     .orderBy("created_at", "desc")
     .orderBy("id", "desc")
     .execute();
+  const ended: string[] = [];
   for (const { id } of rows.slice(input.keep))
-    await endFamily(trx, { familyId: id, nowMs: input.nowMs, reason: "replaced" });
+    if (await endFamily(trx, { familyId: id, nowMs: input.nowMs, reason: "replaced" })) ended.push(id);
+  return ended;
 }
 
 /** @returns false when it was revoked before */
