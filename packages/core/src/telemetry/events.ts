@@ -207,6 +207,24 @@ export interface SegnoEventMap {
   };
   /** The custody answers this process again. When: with its first answer. Kept: operations. */
   "key.custody_recovered": { readonly custody: string; readonly downSeconds: number; readonly failures: number };
+  /**
+   * A service level objective is in danger: its error budget goes too fast, or sign-ins succeed less often than is usual at
+   * this hour of the week. When: once, when it begins; each has its `slo.recovered`. Kept: operations.
+   */
+  "slo.alert": {
+    readonly slo: string;
+    readonly kind: "burn_rate" | "rate_drop";
+    /** Whether somebody is to be woken. */
+    readonly severity: "page" | "ticket";
+    readonly windowMinutes: number;
+    /** Times the pace that spends the whole budget over the period. */
+    readonly burnRate?: number;
+    /** The success rate of now, and the usual one. */
+    readonly rate?: number;
+    readonly usual?: number;
+  };
+  /** What an `slo.alert` told of is over. When: within a minute. Kept: operations. */
+  "slo.recovered": { readonly slo: string; readonly severity: string; readonly lastedSeconds: number };
   /** A sign-in or step-up screen was shown. When: the page tells so; not proved by anything. Kept: funnel. */
   "ui.exposed": UiFacts & {
     /** Whether the browser can use passkeys. */
@@ -344,6 +362,8 @@ export const eventSchemaVersions: Readonly<Record<SegnoEventType, number>> = /* 
   "key.used": 1,
   "key.custody_failed": 1,
   "key.custody_recovered": 1,
+  "slo.alert": 1,
+  "slo.recovered": 1,
   "ui.exposed": 1,
   "ui.method_shown": 1,
   "ui.ceremony_started": 1,

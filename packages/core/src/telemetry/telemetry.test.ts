@@ -238,6 +238,8 @@ describe("the event catalogue", () => {
         "key.used",
         "key.custody_failed",
         "key.custody_recovered",
+        "slo.alert",
+        "slo.recovered",
         "ui.exposed",
         "ui.method_shown",
         "ui.ceremony_started",

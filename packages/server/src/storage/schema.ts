@@ -177,6 +177,10 @@ export interface Schema {
     /** The newest moment of which it is known to hold the key set. */
     holds_at: number;
   };
+  /** What service level indicators counted: a row per name and minute, and per hour once it is old. */
+  readonly segno_sli: { name: string; at: number; good: number; total: number };
+  /** Alerts that fire. */
+  readonly segno_slo_alerts: { id: string; since: number };
   readonly segno_outbox: {
     id: string;
     type: string;

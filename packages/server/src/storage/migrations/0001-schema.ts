@@ -126,6 +126,12 @@ const tables = [
   `create table segno_verifiers (id text primary key, name text, seen_at {time} not null, holds_at {time} not null) {end}`,
   `create index segno_verifiers_seen on segno_verifiers (seen_at)`,
 
+  `create table segno_sli (
+    name text not null, at {time} not null, good {real} not null, total {real} not null, primary key (name, at)
+  ) {end}`,
+  `create index segno_sli_age on segno_sli (at)`,
+  `create table segno_slo_alerts (id text primary key, since {time} not null) {end}`,
+
   `create table segno_outbox (
     id text {outbox_id}, type text not null, subject text, payload text not null, personal text,
     created_at {time} not null, position {place}
