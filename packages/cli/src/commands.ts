@@ -11,6 +11,8 @@ import { applyCommand } from "./migrate/apply.js";
 import { planCommand } from "./migrate/plan.js";
 import { statusCommand } from "./migrate/status.js";
 import { supportCommand } from "./support/support.js";
+import { sloDashboardCommand, sloRulesCommand } from "./slo/files.js";
+import { sloCommand } from "./slo/slo.js";
 
 /** Every command, in the order help shows them. */
 export const commands: readonly Command[] = [
@@ -28,4 +30,7 @@ export const commands: readonly Command[] = [
   auditCheckProofCommand,
   auditShowCommand,
   auditWitnessCommand,
+  sloCommand,
+  sloRulesCommand,
+  sloDashboardCommand,
 ];

@@ -14,7 +14,7 @@ import type { Actor } from "./engine.js";
 import { type FunnelQuery, type FunnelReport, readFunnel } from "./funnel/index.js";
 import { cookieNames, readCookie, readHeader } from "./http/index.js";
 import { createKeyApi, type KeyApi } from "./keys/index.js";
-import { type FoundRequest, findRequests } from "./observability/index.js";
+import { type FoundRequest, findRequests, reportSlos, type SloReport } from "./observability/index.js";
 import { listLiveSessions, presentSession, type SessionView } from "./sessions/index.js";
 import { type CurrentSession, readCurrentSession } from "./sessions/read-current-session.js";
 import { toSegnoError } from "./storage/index.js";
@@ -68,6 +68,8 @@ export interface SegnoApi {
    * is not found here; its span and its log line carry the code. @throws SegnoError `invalid_input`
    */
   findBySupportCode(code: string): Promise<readonly FoundRequest[]>;
+  /** Where the service level objectives stand: what was good, what is left of the error budgets, which alerts fire. */
+  readSlos(): Promise<SloReport>;
   /** The keys: their status, and what an operator does with them. */
   readonly keys: KeyApi;
   /** The audit log: how it is, what it says, and what proves it. */
@@ -133,6 +135,10 @@ function verbsOf(run: () => Promise<Running>): SegnoApi {
     async withdrawConsent(userId, purpose) {
       const running = await run();
       return await withdrawConsent(running.engine, { userId, purpose }, actorOf(running));
+    },
+    async readSlos() {
+      const { engine } = await run();
+      return await reportSlos(engine, engine.config.slos);
     },
     async getUser(userId) {
       const { engine } = await run();

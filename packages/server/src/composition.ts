@@ -50,11 +50,15 @@ import {
   createEngineMetrics,
   createFigures,
   createObserver,
+  createOperationCounter,
   type EngineMetrics,
   metricsRoutes,
   observedCheck,
   observedSigner,
   observedTransport,
+  type OperationCounter,
+  watchSlos,
+  writeCounts,
 } from "./observability/index.js";
 import { hasAccount } from "./users/index.js";
 import type { ResolvedOptions } from "./resolve-config.js";
@@ -127,7 +131,11 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
   );
   // keys keep to the store and the time as they are: what they do never runs again
   const ofKeys = { ...base, clock: resolved.clock, random: resolved.random, store: opened, events };
-  const guarded = openCustody(ofKeys, resolved.custody, observer);
+  const counter = createOperationCounter(config.slos, clock);
+  const guarded = openCustody(ofKeys, resolved.custody, {
+    ...observer,
+    hooksWith: (own) => observer.hooksWith([...own, counter.hook]),
+  });
   const local = createLocalCustody(secrets);
   const keyrings = createKeyrings({ ...ofKeys, guarded, verifiers: createVerifiers(ofKeys), prepared, local });
   const keyring = keyrings.accessToken;
@@ -172,12 +180,13 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
   const parts = { config, clock, random, newId, log, limiter, observer, factsOf };
   const exchange = createExchange({
     ...parts,
+    ending: counter.ending,
     tellRefused: (run, error) => tellRefused(engine, run, error),
     routes,
     authenticate,
     certificateOf,
   });
-  const background = createBackground(dutiesOf(engine, audit), log);
+  const background = createBackground(dutiesOf(engine, counter, audit), log);
   if (hasBackground) {
     keyrings.start();
     if (audit !== undefined) events.onEvents(() => audit.work());
@@ -199,6 +208,7 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
     async stop() {
       await background.stop();
       if (hasBackground) await tellSummedUp(engine).catch(() => undefined);
+      await writeCounts(engine, counter).catch(() => undefined);
       await settleSessions(engine);
       await Promise.all([keyrings.stop(), events.stop(), mail.stop()]);
       await audit?.stop();
@@ -261,9 +271,11 @@ function routesOf(engine: Engine, health: () => Promise<HealthReport>, metrics: 
 
 const minuteMs = 60_000;
 
-function dutiesOf(engine: Engine, audit: AuditTrail | undefined): readonly Duty[] {
+function dutiesOf(engine: Engine, counter: OperationCounter, audit: AuditTrail | undefined): readonly Duty[] {
   const { store, clock } = engine;
   return [
+    { name: "write counts", everyMs: 10_000, run: () => writeCounts(engine, counter) },
+    { name: "watch service levels", everyMs: minuteMs, run: () => watchSlos(engine, engine.config.slos) },
     { name: "tell abandoned attempts", everyMs: minuteMs, run: () => tellAbandoned(engine) },
     { name: "tell refused sign-ins", everyMs: minuteMs, run: () => tellSummedUp(engine) },
     { name: "sweep", everyMs: 5 * minuteMs, run: () => sweepExpired(store.db, clock.nowMs()) },

@@ -1,6 +1,7 @@
 import type { Clock, JwkSet, SigningAlgorithm, TelemetryHook } from "@segno/core";
 import type { EventSink } from "./events/index.js";
 import type { KeyCustody } from "./keys/index.js";
+import type { SloDefinition } from "./observability/index.js";
 import type { Logger, MailTransport, RandomSource, RequestView } from "./ports.js";
 import type { KeyValueSource } from "./storage/key-value.js";
 import type { StoreSource } from "./storage/source.js";
@@ -54,6 +55,11 @@ export interface SegnoOptions {
   readonly audit?: AuditOptions;
   /** Who receives events outside this process, and how long they are kept. */
   readonly events?: EventOptions;
+  /**
+   * What the service promises: how many sign-ins, tokens and key uses go well, and how fast. Default: five objectives, see
+   * `defaultSlos`. An empty list counts nothing.
+   */
+  readonly slos?: readonly SloDefinition[];
   /** `false` turns rate limits off: refused in production. */
   readonly rateLimit?: boolean;
   /** Details to ask for after sign-in, without ever blocking it. Default `["displayName"]`. */
@@ -301,6 +307,7 @@ export interface ResolvedConfig {
   readonly trustedOrigins: readonly string[];
   readonly secrets: readonly { readonly version: number; readonly value: string }[];
   readonly clientIp: ClientIpOptions | undefined;
+  readonly slos: readonly SloDefinition[];
   readonly rateLimit: boolean;
   readonly migrations: "auto" | "check";
   /** Undefined: no figures are kept. */

@@ -73,8 +73,8 @@ export type {
   InspectSample,
   SegnoInspection,
 } from "./inspect.js";
-export type { FoundRequest } from "./observability/index.js";
 export { jsonLogger, type JsonLoggerOptions, type LogLevel, silentLogger } from "./runtime.js";
+export type { BurnAlert, FoundRequest, RateDrop, SloDefinition, SloReport, SloState } from "./observability/index.js";
 export type { SegnoSchema } from "./schema.js";
 export { createSegno, type ReadyOptions, type Segno } from "./segno.js";
 export type { SessionView } from "./sessions/index.js";

@@ -25,6 +25,7 @@ import {
   readSecrets,
   readServices,
   readSession,
+  readSlos,
   readSignIn,
   readTokens,
 } from "./options/index.js";
@@ -73,6 +74,7 @@ const knownOptions = new Set<string>([
   "clientCertificate",
   "keys",
   "events",
+  "slos",
   "rateLimit",
   "progressiveDetails",
   "production",
@@ -139,6 +141,7 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
     secrets: readSecrets(options.secret ?? env("SEGNO_SECRET"), production, faults),
     clientIp,
     rateLimit: options.rateLimit ?? true,
+    slos: readSlos(options.slos, faults),
     migrations: readMigrations(options.migrations ?? env("SEGNO_MIGRATIONS"), faults),
     metrics: readMetrics(options.metrics, env("SEGNO_METRICS_TOKEN"), faults),
     progressiveDetails: options.progressiveDetails ?? ["displayName"],

@@ -16,6 +16,7 @@ import type { DevelopmentMailbox } from "./mail/index.js";
 import { type InspectSample, inspect, type SegnoInspection } from "./inspect.js";
 import { configurationError, resolveOptions } from "./resolve-config.js";
 import { type SegnoSchema, schemaOf } from "./schema.js";
+import type { SloDefinition } from "./observability/index.js";
 import { toSegnoError } from "./storage/index.js";
 import { unavailable } from "./unavailable.js";
 
@@ -33,6 +34,8 @@ export interface Segno extends SegnoEngine {
   /** The built-in mailbox, where no transport was given. */
   readonly mailbox: DevelopmentMailbox | undefined;
   readonly origin: string;
+  /** What the service promises: the option `slos`, or the defaults. */
+  readonly slos: readonly SloDefinition[];
   readonly clock: Clock;
   /** The schema of the store, without starting the engine: what `segno migrate` calls. */
   readonly schema: SegnoSchema;
@@ -126,6 +129,7 @@ export function createSegno(options: SegnoOptions = {}): Segno {
     basePath: config.basePath,
     issuer: config.issuer,
     origin: config.origin,
+    slos: config.slos,
     clock,
     mailbox: resolved.mailbox,
     api: createApi(run),

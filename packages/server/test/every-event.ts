@@ -68,6 +68,8 @@ const data: { readonly [Type in SegnoEventType]: SegnoEventData<Type> } = {
   "key.used": { ...key, count: 12, failures: 1, meanMs: 4, slowestMs: 9 },
   "key.custody_failed": { custody: "vault", call: "sign", fault: "timeout", failures: 3 },
   "key.custody_recovered": { custody: "vault", downSeconds: 60, failures: 9 },
+  "slo.alert": { slo: "sign-in-success", kind: "burn_rate", severity: "page", windowMinutes: 60, burnRate: 20 },
+  "slo.recovered": { slo: "sign-in-success", severity: "page", lastedSeconds: 600 },
   "ui.exposed": { ...ui, canUsePasskey: true },
   "ui.method_shown": { ...ui, method: "passkey" },
   "ui.ceremony_started": { ...ui, method: "passkey" },

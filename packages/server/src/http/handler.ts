@@ -37,6 +37,8 @@ export interface HandlerParts {
   readonly log: Logger;
   readonly limiter: RateLimiter;
   readonly observer: Observer;
+  /** What to tell when an operation has ended, for those that somebody counts. */
+  readonly ending?: (operation: string) => ((durationMs: number, error?: SegnoError) => void) | undefined;
   readonly routes: readonly Route[];
   readonly authenticate: (
     input: AuthenticateInput & { readonly withAccount?: boolean },
@@ -82,7 +84,9 @@ export function createExchange(parts: HandlerParts): Exchange {
     const path = pathOf(request.url);
     const match = router.find(request.method, path);
     if (request.method === "OPTIONS") return answerPreflight(match, request, { requestId, config, clock: parts.clock });
-    const run = (note?: NoteAttributes) => answer(exchange, { request, peer, path, requestId, client, match, note });
+    const ending = match.kind === "found" ? parts.ending?.(`http.${match.route.operationId}`) : undefined;
+    const run = (note?: NoteAttributes) =>
+      timed(ending, () => answer(exchange, { request, peer, path, requestId, client, match, note }));
     if (!parts.observer.isOn || match.kind !== "found") return (await run()).response;
     return await observed(parts.observer, observedRequest(exchange, { request, client, requestId }, match.route), run);
   };
@@ -345,4 +349,15 @@ async function observed(
   }
   if (answered === undefined) throw new TypeError("The request was not answered.");
   return answered.response;
+}
+
+async function timed(
+  ending: ((durationMs: number, error?: SegnoError) => void) | undefined,
+  run: () => Promise<Answer>,
+): Promise<Answer> {
+  if (ending === undefined) return run();
+  const startedMs = performance.now();
+  const answered = await run();
+  ending(performance.now() - startedMs, answered.error);
+  return answered;
 }

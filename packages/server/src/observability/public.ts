@@ -18,3 +18,4 @@ export { type MetricDefinition, type MetricName, metricDefinitions } from "./met
 export { openTelemetry, type OpenTelemetryOptions } from "./open-telemetry.js";
 export { openTelemetryLogs, type OpenTelemetryLogsOptions } from "./otel-logs.js";
 export { slowestStep, type SlowestStep, type TimedSpan } from "./slowest-step.js";
+export { defaultSlos, grafanaDashboard, prometheusRules, type SloDefinition } from "./slo/index.js";

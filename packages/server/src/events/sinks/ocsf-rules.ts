@@ -130,6 +130,8 @@ export const ocsfRules: Rules = {
     more: (event) => ({ ...custodyOf(event), status_detail: event.data.fault }),
   },
   "key.custody_recovered": { class: "entityManagement", activity: [2, "Read"], more: custodyOf },
+  "slo.alert": notExported,
+  "slo.recovered": notExported,
   "ui.exposed": notExported,
   "ui.method_shown": notExported,
   "ui.ceremony_started": notExported,

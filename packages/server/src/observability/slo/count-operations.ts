@@ -1,5 +1,5 @@
-import { type Clock, type FailureClass, failureClassOf, type SegnoError, type TelemetryHook } from "@segno/core";
-import type { SloDefinition } from "./definitions.js";
+import { type Clock, failureClassOf, type SegnoError, type TelemetryHook } from "@segno/core";
+import { isOurFault, type SloDefinition } from "./definitions.js";
 import { type SliCounts, startOfMinute } from "./store.js";
 
 /** The rate that is held against the usual of its hour: finished sign-ins among those the person tried to finish. */
@@ -7,18 +7,18 @@ export const signInRate = "sign-in-rate";
 
 /** Counts operations as they end, by objective and minute. */
 export interface OperationCounter {
+  /** For what is observed already. */
   readonly hook: TelemetryHook;
-  /** Whether any objective counts this operation: others need not be looked at. */
-  counts(operation: string): boolean;
+  /** What to tell when an operation ends; undefined where no objective counts it, so that it need not be looked at. */
+  ending(operation: string): OperationEnding | undefined;
   /** What was counted since the last call. */
   take(): readonly SliCounts[];
   /** Puts back what could not be written. */
   giveBack(counts: readonly SliCounts[]): void;
-  /** Everything this process counted since it started, for a scrape. */
-  totals(): ReadonlyMap<string, { readonly good: number; readonly total: number }>;
 }
 
-const ours: ReadonlySet<FailureClass> = new Set(["server", "key_unavailable", "timeout"]);
+/** `error` where it failed. */
+export type OperationEnding = (durationMs: number, error?: SegnoError) => void;
 
 /**
  * Makes a counter for these objectives. Where an objective has a time, only what was answered as asked is counted, and what
@@ -26,7 +26,6 @@ const ours: ReadonlySet<FailureClass> = new Set(["server", "key_unavailable", "t
  */
 export function createOperationCounter(definitions: readonly SloDefinition[], clock: Clock): OperationCounter {
   const pending = new Map<string, { name: string; atMs: number; good: number; total: number }>();
-  const totals = new Map<string, { good: number; total: number }>();
   const byOperation = new Map<string, readonly SloDefinition[]>();
   const ofRate = definitions.find(({ name }) => name === "sign-in-success");
 
@@ -48,13 +47,9 @@ export function createOperationCounter(definitions: readonly SloDefinition[], cl
   const count = (name: string, isGood: boolean): void => {
     const good = isGood ? 1 : 0;
     add({ name, atMs: startOfMinute(clock.nowMs()), good, total: 1 });
-    const total = totals.get(name) ?? { good: 0, total: 0 };
-    total.good += good;
-    total.total += 1;
-    totals.set(name, total);
   };
   const ended = (operation: string, durationMs: number, error: SegnoError | undefined): void => {
-    const isOurs = error !== undefined && ours.has(failureClassOf(error.code));
+    const isOurs = error !== undefined && isOurFault(failureClassOf(error.code));
     for (const definition of of(operation)) {
       if (definition.underMs === undefined) count(definition.name, !isOurs);
       else if (error === undefined) count(definition.name, durationMs <= definition.underMs);
@@ -66,7 +61,8 @@ export function createOperationCounter(definitions: readonly SloDefinition[], cl
       after: ({ operation }, { durationMs }) => ended(operation, durationMs, undefined),
       error: ({ operation }, error, { durationMs }) => ended(operation, durationMs, error),
     },
-    counts: (operation) => of(operation).length > 0,
+    ending: (operation) =>
+      of(operation).length === 0 ? undefined : (durationMs, error) => ended(operation, durationMs, error),
     take() {
       const taken = [...pending.values()];
       pending.clear();
@@ -75,7 +71,6 @@ export function createOperationCounter(definitions: readonly SloDefinition[], cl
     giveBack(counts) {
       for (const each of counts) add(each);
     },
-    totals: () => totals,
   };
 }
 

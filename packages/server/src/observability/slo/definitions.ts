@@ -1,3 +1,6 @@
+import type { FailureClass } from "@segno/core";
+import { durationBounds } from "../metrics.js";
+
 /** How bad an alert is: somebody is woken, or it can wait for the morning. */
 export type AlertSeverity = "page" | "ticket";
 
@@ -21,7 +24,10 @@ export interface SloDefinition {
    * that begin so.
    */
   readonly operations: readonly string[];
-  /** A good one also takes no longer than this. Only what was answered as asked counts where it is given. */
+  /**
+   * A good one also takes no longer than this: one of the bounds of the duration histograms, such as 100, 250, 500. Only what
+   * was answered as asked counts where it is given.
+   */
   readonly underMs?: number;
   /** The share that must be good, between 0 and 1: 0.999. */
   readonly objective: number;
@@ -85,6 +91,13 @@ export const defaultSlos: readonly SloDefinition[] = [
   },
 ];
 
+const faultsOfOurs: ReadonlySet<FailureClass> = new Set(["server", "key_unavailable", "timeout"]);
+
+/** Whether a failure is the service's own: a wrong code or a cancelled prompt is not. */
+export function isOurFault(failureClass: FailureClass): boolean {
+  return faultsOfOurs.has(failureClass);
+}
+
 const namePattern = /^[a-z][a-z0-9-]{0,39}$/;
 
 /** What is wrong with these definitions, one sentence each; empty when nothing is. */
@@ -97,7 +110,9 @@ export function sloFaults(definitions: readonly SloDefinition[]): readonly strin
     names.add(name);
     if (operations.length === 0) faults.push(`slos: "${name}" counts no operation.`);
     if (!(objective > 0 && objective < 1)) faults.push(`slos: the objective of "${name}" is not between 0 and 1.`);
-    if (underMs !== undefined && !(underMs > 0)) faults.push(`slos: underMs of "${name}" is not above 0.`);
+    // in a scrape only the bounds of the histograms are known
+    if (underMs !== undefined && !durationBounds.includes(underMs / 1_000))
+      faults.push(`slos: underMs of "${name}" is none of ${durationBounds.map((bound) => bound * 1_000).join(", ")}.`);
     if (days !== undefined && !(Number.isInteger(days) && days >= 1 && days <= 90))
       faults.push(`slos: days of "${name}" is not between 1 and 90.`);
   }

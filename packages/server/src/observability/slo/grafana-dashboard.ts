@@ -1,8 +1,8 @@
 import { type SloDefinition, sloDays } from "./definitions.js";
 
 /**
- * A dashboard for Grafana 10 and later, as the object its import takes: a row per objective with what was good, what is
- * left of the budget and how fast it goes. It reads what `prometheusRules` records.
+ * A dashboard for Grafana 10 and later, as the object its import takes: a row per objective with what is
+ * left of its budget and how fast it goes. It reads what `prometheusRules` records.
  * @example
  * ```ts
  * import { defaultSlos, grafanaDashboard } from "@segno/server/observability";
@@ -27,7 +27,7 @@ export function grafanaDashboard(definitions: readonly SloDefinition[]): Readonl
 
 function panelsOf({ name, summary, objective, days = sloDays }: SloDefinition, row: number): readonly object[] {
   const y = row * 8;
-  const id = row * 3 + 1;
+  const id = row * 2 + 1;
   const share = 1 - objective;
   return [
     panel({
@@ -55,17 +55,7 @@ function panelsOf({ name, summary, objective, days = sloDays }: SloDefinition, r
         { color: "green", value: null },
         { color: "red", value: 14.4 * share },
       ],
-      place: { x: 6, y, w: 12, h: 8 },
-    }),
-    panel({
-      id: id + 2,
-      type: "timeseries",
-      title: `${name}: per second`,
-      description: "Good and bad together.",
-      expr: `sum by (result) (rate(segno_slo_total{slo="${name}"}[5m]))`,
-      unit: "reqps",
-      steps: [{ color: "green", value: null }],
-      place: { x: 18, y, w: 6, h: 8 },
+      place: { x: 6, y, w: 18, h: 8 },
     }),
   ];
 }

@@ -1,5 +1,5 @@
-export { createOperationCounter, type OperationCounter, signInRate } from "./count-operations.js";
-export { type AlertSeverity, defaultSlos, type SloDefinition, sloFaults } from "./definitions.js";
+export { createOperationCounter, type OperationCounter } from "./count-operations.js";
+export { defaultSlos, type SloDefinition, sloFaults } from "./definitions.js";
 export type { BurnAlert, SloState } from "./burn-rate.js";
 export type { RateDrop } from "./learn-hours.js";
 export { grafanaDashboard } from "./grafana-dashboard.js";

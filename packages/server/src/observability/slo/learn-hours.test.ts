@@ -23,7 +23,7 @@ function usualOf(ms: number): { perMinute: number; rate: number } {
   const of = Math.floor(ms / hour) % 24;
   const isNight = of < 7;
   const isWeekend = [0, 6].includes(new Date(ms).getUTCDay());
-  return { perMinute: isNight ? 4 : isWeekend ? 60 : 250, rate: (isNight ? 0.93 : 0.965) - (isWeekend ? 0.01 : 0) };
+  return { perMinute: isNight ? 4 : isWeekend ? 60 : 400, rate: (isNight ? 0.93 : 0.965) - (isWeekend ? 0.01 : 0) };
 }
 
 function traffic(random: () => number, from: number, count: number, drop: (ms: number) => number): SliBucket[] {

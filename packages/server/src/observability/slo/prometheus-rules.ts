@@ -1,7 +1,5 @@
-import { burnWindows, type SloDefinition, sloDays } from "./definitions.js";
-
-/** The counter these rules read: `segno_slo_total{slo,result}`, with `result` `good` or `bad`. */
-const counter = "segno_slo_total";
+import { errorCodes, failureClassOf } from "@segno/core";
+import { burnWindows, isOurFault, type SloDefinition, sloDays } from "./definitions.js";
 
 /**
  * Alerting rules for Prometheus, as the text of a rule file: for each objective the error ratio over every window, the
@@ -20,7 +18,7 @@ export function prometheusRules(definitions: readonly SloDefinition[]): string {
     "groups:",
     "  - name: segno-slo-ratios",
     "    rules:",
-    ...windows.flatMap((minutes) => ratioRule(minutes)),
+    ...definitions.flatMap((definition) => windows.flatMap((minutes) => ratioRule(definition, spanOf(minutes)))),
     "  - name: segno-slo-alerts",
     "    rules:",
     ...definitions.flatMap((definition) => [...budgetRule(definition), ...alertRules(definition)]),
@@ -28,24 +26,39 @@ export function prometheusRules(definitions: readonly SloDefinition[]): string {
   ].join("\n");
 }
 
-function ratioRule(minutes: number): readonly string[] {
-  const span = spanOf(minutes);
+function ratioRule(definition: SloDefinition, span: string): readonly string[] {
   return [
     `      - record: segno:slo_errors:ratio_rate${span}`,
-    `        expr: |`,
-    `          sum by (slo) (rate(${counter}{result="bad"}[${span}]))`,
-    `            / (sum by (slo) (rate(${counter}[${span}])) > 0)`,
+    `        labels: { slo: "${definition.name}" }`,
+    `        expr: ${ratioOf(definition, span)}`,
   ];
 }
 
-function budgetRule({ name, objective, days = sloDays }: SloDefinition): readonly string[] {
-  const of = `${counter}{slo="${name}"`;
+function budgetRule(definition: SloDefinition): readonly string[] {
+  const { name, objective, days = sloDays } = definition;
   return [
     `      - record: segno:slo_budget:left`,
     `        labels: { slo: "${name}" }`,
-    `        expr: |`,
-    `          1 - (sum(increase(${of},result="bad"}[${days}d])) / (sum(increase(${of}}[${days}d])) > 0)) / ${budgetOf(objective)}`,
+    `        expr: 1 - (${ratioOf(definition, `${days}d`)}) / ${budgetOf(objective)}`,
   ];
+}
+
+/** Bad among all, by the metrics that Prometheus scrapes or OpenTelemetry exports anyway. Nothing while nothing happened. */
+function ratioOf({ operations, underMs }: SloDefinition, span: string): string {
+  const rate = (metric: string, labels: string) => `sum(rate(${metric}{${labels}}[${span}]))`;
+  const ofCustody = operations.filter((operation) => operation.startsWith("custody."));
+  const isCustody = ofCustody.length > 0;
+  const metric = isCustody ? "segno_custody_call_duration_seconds" : "segno_operation_duration_seconds";
+  const named = (isCustody ? ofCustody : operations).map((operation) => operation.replace(/^[a-z]+\./, ""));
+  const which = `${isCustody ? "call" : "operation"}=~"${named.map((name) => name.replace(/\*$/, ".*")).join("|")}"`;
+  if (underMs !== undefined) {
+    const answered = `${which},outcome="success"`;
+    const within = rate(`${metric}_bucket`, `${answered},le="${underMs / 1_000}"`);
+    return `1 - ${within} / (${rate(`${metric}_count`, answered)} > 0)`;
+  }
+  const ours = errorCodes.filter((code) => isOurFault(failureClassOf(code)));
+  const bad = rate("segno_operation_failures_total", `${which},code=~"${ours.join("|")}"`);
+  return `(${bad} or vector(0)) / (${rate(`${metric}_count`, which)} > 0)`;
 }
 
 function alertRules({ name, summary, objective }: SloDefinition): readonly string[] {

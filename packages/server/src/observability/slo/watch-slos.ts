@@ -1,7 +1,7 @@
-import type { Engine } from "../../engine.js";
+import type { Actor, Engine } from "../../engine.js";
 import { type BurnAlert, type SloState, sloState } from "./burn-rate.js";
 import { type OperationCounter, signInRate } from "./count-operations.js";
-import type { SloDefinition } from "./definitions.js";
+import { type SloDefinition, sloDays } from "./definitions.js";
 import { type RateDrop, rateDrop } from "./learn-hours.js";
 import { addCounts, compactBuckets, endAlert, firingAlerts, raiseAlert, readBuckets } from "./store.js";
 
@@ -21,7 +21,7 @@ const dayMs = 86_400_000;
 const keepMinutesMs = 4 * dayMs;
 const longestDays = 90;
 const learnMs = 36 * dayMs;
-const system = { requestId: null } as const;
+const system: Actor = { requestId: "slo", kind: "system" };
 
 /** Reads where every objective stands. Changes nothing. */
 export async function reportSlos(parts: Parts, definitions: readonly SloDefinition[]): Promise<SloReport> {
@@ -29,7 +29,7 @@ export async function reportSlos(parts: Parts, definitions: readonly SloDefiniti
   const atMs = clock.nowMs();
   const slos: SloState[] = [];
   for (const definition of definitions) {
-    const buckets = await readBuckets(store.db, definition.name, atMs - longestDays * dayMs);
+    const buckets = await readBuckets(store.db, definition.name, atMs - Math.max(3, definition.days ?? sloDays) * dayMs);
     slos.push(sloState(definition, buckets, atMs));
   }
   const signInDrop = rateDrop(await readBuckets(store.db, signInRate, atMs - learnMs), atMs);
