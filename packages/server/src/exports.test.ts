@@ -54,9 +54,12 @@ it("exports a named list; a change here needs a changeset", () => {
   expect(Object.keys(nats)).toEqual(["natsSink"]);
   expect(Object.keys(redisStreams)).toEqual(["redisStreamSink"]);
   expect(Object.keys(observability).toSorted()).toEqual([
+    "defaultSlos",
+    "grafanaDashboard",
     "metricDefinitions",
     "openTelemetry",
     "openTelemetryLogs",
+    "prometheusRules",
     "slowestStep",
   ]);
   expect(Object.keys(redis)).toEqual(["redis"]);

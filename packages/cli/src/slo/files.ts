@@ -12,7 +12,7 @@ export const sloRulesCommand: Command = {
   ],
   options: { defaults: { type: "boolean", help: "the objectives an engine has unless told otherwise" } },
   example: "$ segno slo rules --defaults > segno-rules.yml",
-  failsWhen: "never",
+  failsWhen: "the engine cannot be loaded",
   async run(input) {
     const slos = input.values["defaults"] === true ? defaultSlos : await ofEngine(input);
     const text = prometheusRules(slos);
@@ -26,7 +26,7 @@ export const sloDashboardCommand: Command = {
   notes: ["Import it; it asks for the Prometheus that reads the rules of segno slo rules."],
   options: { defaults: { type: "boolean", help: "the objectives an engine has unless told otherwise" } },
   example: "$ segno slo dashboard --defaults > segno-dashboard.json",
-  failsWhen: "never",
+  failsWhen: "the engine cannot be loaded",
   async run(input) {
     const slos = input.values["defaults"] === true ? defaultSlos : await ofEngine(input);
     const dashboard = grafanaDashboard(slos);

@@ -29,7 +29,11 @@ export async function reportSlos(parts: Parts, definitions: readonly SloDefiniti
   const atMs = clock.nowMs();
   const slos: SloState[] = [];
   for (const definition of definitions) {
-    const buckets = await readBuckets(store.db, definition.name, atMs - Math.max(3, definition.days ?? sloDays) * dayMs);
+    const buckets = await readBuckets(
+      store.db,
+      definition.name,
+      atMs - Math.max(3, definition.days ?? sloDays) * dayMs,
+    );
     slos.push(sloState(definition, buckets, atMs));
   }
   const signInDrop = rateDrop(await readBuckets(store.db, signInRate, atMs - learnMs), atMs);
