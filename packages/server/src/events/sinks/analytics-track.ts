@@ -47,6 +47,8 @@ const allowed: Allowed = {
   "key.used": notSent,
   "key.custody_failed": notSent,
   "key.custody_recovered": notSent,
+  "slo.alert": notSent,
+  "slo.recovered": notSent,
   "ui.exposed": ["surface", "canUsePasskey"],
   "ui.method_shown": uiMethod,
   "ui.ceremony_started": uiMethod,

@@ -115,7 +115,7 @@ function usersIn(value: unknown): readonly Json[] {
   return "type_id" in here ? [here, ...inside] : inside;
 }
 
-const notForSiem = /^(ui\.|attempt\.abandoned$)/;
+const notForSiem = /^(ui\.|slo\.|attempt\.abandoned$)/;
 
 describe("ocsfSink", () => {
   it.each(Object.keys(eventSchemaVersions) as SegnoEventType[])(
