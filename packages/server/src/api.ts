@@ -12,6 +12,7 @@ import { type Consent, grantConsent, listConsents, withdrawConsent } from "./con
 import type { Running } from "./composition.js";
 import type { Actor } from "./engine.js";
 import { type FunnelQuery, type FunnelReport, readFunnel } from "./funnel/index.js";
+import { createEventApi, type EventApi } from "./events/index.js";
 import { cookieNames, readCookie, readHeader } from "./http/index.js";
 import { createKeyApi, type KeyApi } from "./keys/index.js";
 import { type FoundRequest, findRequests, reportSlos, type SloReport } from "./observability/index.js";
@@ -74,6 +75,8 @@ export interface SegnoApi {
   readonly keys: KeyApi;
   /** The audit log: how it is, what it says, and what proves it. */
   readonly audit: AuditApi;
+  /** The events that are kept, who receives them, and how to send them again. */
+  readonly events: EventApi;
 }
 
 /**
@@ -175,5 +178,6 @@ function verbsOf(run: () => Promise<Running>): SegnoApi {
     },
     keys: createKeyApi(run),
     audit: createAuditApi(run),
+    events: createEventApi(run),
   };
 }

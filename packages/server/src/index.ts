@@ -34,8 +34,20 @@ export type {
 } from "./config.js";
 export type { Consent } from "./consents/index.js";
 export type { LogFields, Logger, MailMessage, MailTransport, RandomSource, RequestView } from "./engine.js";
-export type { EventFilter, EventListener, EventSink, OutgoingEvent, Refusal } from "./events/index.js";
 export type { FunnelCut, FunnelQuery, FunnelReport, FunnelRow, Spread } from "./funnel/index.js";
+export type {
+  DeadLetter,
+  EventApi,
+  EventConsumer,
+  EventFilter,
+  EventListener,
+  EventPage,
+  EventSink,
+  ListOptions as EventListOptions,
+  OutgoingEvent,
+  Refusal,
+  ReplayOptions,
+} from "./events/index.js";
 export type { HealthReport } from "./http/index.js";
 export type {
   CompromiseOptions,

@@ -100,6 +100,15 @@ export async function dropWaitingAfter(db: Db, consumer: string, position: numbe
     .execute();
 }
 
+/** Drops everything after a place that is read from the log again, dead letters as well. */
+export async function dropAfter(db: Db, consumer: string, position: number): Promise<void> {
+  await db
+    .deleteFrom("segno_event_failures")
+    .where("consumer", "=", consumer)
+    .where("position", ">", position)
+    .execute();
+}
+
 /** What somebody asked to be tried again. */
 export async function readReplayed(db: Db, consumer: string, limit: number): Promise<FailureRow[]> {
   return await db
@@ -162,20 +171,20 @@ export async function readDead(
   return await found.orderBy("position").orderBy("consumer").limit(query.limit).execute();
 }
 
-/** Makes dead letters due again, all of them or those named. @returns how many */
+/** Makes dead letters due again, all of them or those named. @returns their ids */
 export async function reviveDead(
   db: Db,
   consumer: string,
   nowMs: number,
   ids: readonly string[] | undefined,
-): Promise<number> {
+): Promise<readonly string[]> {
   let revived = db
     .updateTable("segno_event_failures")
     .set({ attempts: 0, next_attempt_at: nowMs, reason: replayedReason, dead_at: null })
     .where("consumer", "=", consumer)
     .where("dead_at", "is not", null);
   if (ids !== undefined) revived = revived.where("event_id", "in", ids);
-  return (await revived.returning("event_id").execute()).length;
+  return (await revived.returning("event_id").execute()).map((row) => row.event_id);
 }
 
 /** @returns how many */

@@ -133,6 +133,25 @@ export async function readRowsById(db: Db, ids: readonly string[]): Promise<Sequ
   return rows as SequencedRow[];
 }
 
+export interface RowFilter {
+  readonly types: readonly string[] | undefined;
+  readonly subject: string | undefined;
+  readonly sinceMs: number | undefined;
+}
+
+export async function searchRows(
+  db: Db,
+  query: RowFilter & { readonly after: number; readonly limit: number; readonly isNewestFirst: boolean },
+): Promise<SequencedRow[]> {
+  const { types, subject, sinceMs } = query;
+  let found = db.selectFrom("segno_outbox").selectAll().where("position", ">", query.after);
+  if (subject !== undefined) found = found.where("subject", "=", subject);
+  if (sinceMs !== undefined) found = found.where("created_at", ">=", sinceMs);
+  if (types !== undefined) found = found.where("type", "in", types);
+  const order = query.isNewestFirst ? "desc" : "asc";
+  return (await found.orderBy("position", order).limit(query.limit).execute()) as SequencedRow[];
+}
+
 /** The oldest position that is kept, and when its event happened. */
 export async function readOldest(
   db: Db,
