@@ -3,6 +3,10 @@ import { auditVerifyCommand } from "./audit/verify.js";
 import { auditWitnessCommand } from "./audit/witness.js";
 import type { Command } from "./command.js";
 import { doctorCommand } from "./doctor/doctor.js";
+import { deadLettersCommand } from "./events/dead-letters.js";
+import { replayCommand } from "./events/replay.js";
+import { sinksCommand } from "./events/sinks.js";
+import { tailCommand } from "./events/tail.js";
 import { funnelCommand } from "./funnel/funnel.js";
 import { keysCompromiseCommand } from "./keys/compromise.js";
 import { keysRotateCommand } from "./keys/rotate.js";
@@ -23,6 +27,10 @@ export const commands: readonly Command[] = [
   keysStatusCommand,
   keysRotateCommand,
   keysCompromiseCommand,
+  tailCommand,
+  sinksCommand,
+  deadLettersCommand,
+  replayCommand,
   supportCommand,
   funnelCommand,
   auditVerifyCommand,

@@ -1,6 +1,6 @@
 import type { CompromiseReport } from "@segno/server";
-import type { Command, CommandInput } from "../command.js";
-import { UsageError } from "../failure.js";
+import type { Command } from "../command.js";
+import { readSince } from "../read-time.js";
 import { timeText } from "../time-text.js";
 import { openKeys } from "./open-keys.js";
 
@@ -34,17 +34,6 @@ export const keysCompromiseCommand: Command = {
     return { ok: true, json: { report }, text: reportText(report, isKept) };
   },
 };
-
-const isoTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/;
-
-/** RFC 3339 with its offset: a time without one means another moment on another machine. */
-function readSince(given: CommandInput["values"][string]): number {
-  const fix = "Give a time with its offset: --since 2026-11-21T03:00:00Z";
-  if (typeof given !== "string") throw new UsageError("--since is missing.", fix);
-  const ms = isoTime.test(given) ? Date.parse(given) : Number.NaN;
-  if (Number.isNaN(ms)) throw new UsageError(`--since "${given}" is no time with an offset.`, fix);
-  return ms;
-}
 
 function reportText(report: CompromiseReport, isKept: boolean): string {
   const line = (what: string, value: string) => `  ${what.padEnd(22)} ${value}`;
