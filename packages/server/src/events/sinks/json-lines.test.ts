@@ -184,6 +184,21 @@ describe("jsonLinesSink to a stream", () => {
     await Promise.all(calls);
   });
 
+  it("never writes two batches at once, also when the first was given up", async () => {
+    const callbacks: (() => void)[] = [];
+    const to: LineStream = { write: (_text, callback) => callbacks.push(callback) };
+    const sink = jsonLinesSink({ name: "lines", to });
+    await expect(sink.deliver(outgoingEvents(1), AbortSignal.timeout(20))).rejects.toThrow();
+    const next = deliver(sink, outgoingEvents(1));
+    await expect(sink.deliver(outgoingEvents(1), AbortSignal.timeout(20))).rejects.toThrow();
+    expect(callbacks).toHaveLength(1);
+    callbacks[0]?.();
+    await expect.poll(() => callbacks.length).toBe(2);
+    callbacks[1]?.();
+    await next;
+    expect(callbacks).toHaveLength(2);
+  });
+
   it("writes to a file's stream, and rejects when that is closed", async () => {
     const file = newFile();
     const stream = createWriteStream(file);

@@ -242,6 +242,17 @@ describe.skipIf(noReceiver !== undefined)("webhookSink", { timeout: 30_000 }, ()
     expect(asked).toBeLessThanOrEqual(4);
   });
 
+  it("begins nothing more in the other lanes either, when one finds the receiver away", async () => {
+    let asked = 0;
+    receiver.answerWith(() => {
+      asked += 1;
+      return asked === 1 ? 503 : (response) => void setTimeout(() => response.writeHead(204).end(), 150);
+    });
+    const batch = Array.from({ length: 40 }, (_, index) => outgoingEvent({ subject: `usr_${index}` }));
+    expect(await faultOf(deliver(sinkWith({ parallel: 4 }), batch))).toMatchObject({ code: "http_503" });
+    expect(asked).toBeLessThanOrEqual(4);
+  });
+
   it("goes by the status, whatever follows it: ten megabytes, garbage, half an answer, nothing", async () => {
     const endings: ((response: import("node:http").ServerResponse) => void)[] = [
       (response) => void response.writeHead(200).end(Buffer.alloc(10_000_000, "x")),
