@@ -3,13 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import type * as AuditLog from "../../packages/server/src/audit/log/index.ts";
 import type * as Composition from "../../packages/server/src/composition.ts";
 import type * as HotState from "../../packages/server/src/storage/hot-state.ts";
 import type * as Passkeys from "../../packages/server/src/authenticators/passkey/verify-assertion.ts";
 import type * as Resolve from "../../packages/server/src/resolve-config.ts";
 import type * as Rotate from "../../packages/server/src/tokens/rotate-refresh-token.ts";
 
-type Internals = typeof Composition & typeof Resolve & typeof Rotate & typeof Passkeys & typeof HotState;
+type Internals = typeof Composition &
+  typeof Resolve &
+  typeof Rotate &
+  typeof Passkeys &
+  typeof HotState &
+  Pick<typeof AuditLog, "openLog" | "sqlStorage">;
 
 /**
  * The engine's verbs, which no package exports: bundled from source, so that a row can time one of them alone.
@@ -22,6 +28,7 @@ export async function loadEngineInternals(): Promise<Internals> {
     stdin: {
       contents: `export { compose } from "./composition.ts"; export { resolveOptions } from "./resolve-config.ts";
         export { rotateRefreshToken } from "./tokens/rotate-refresh-token.ts";
+        export { openLog, sqlStorage } from "./audit/log/index.ts";
         export { durableState, hotState } from "./storage/hot-state.ts";
         export { verifyAssertion } from "./authenticators/passkey/verify-assertion.ts";`,
       resolveDir: source,

@@ -1,4 +1,5 @@
 import { type Bench, type Row, tableHead, toJson, toTableLine } from "./report.ts";
+import { auditAppendBench, auditVerifyBench } from "./rows/audit.ts";
 import { clientCredentialsBench } from "./rows/client-credentials.ts";
 import { custodySignBench } from "./rows/custody-sign.ts";
 import { passkeyBench, refreshBench, tokenIssueBench } from "./rows/engine.ts";
@@ -26,6 +27,8 @@ const benches: readonly Bench[] = [
   clientCredentialsBench,
   passkeyBench,
   custodySignBench,
+  auditAppendBench,
+  auditVerifyBench,
   weightBench,
   importTimeBench,
   growthBench,
