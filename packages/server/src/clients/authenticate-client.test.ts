@@ -1,6 +1,6 @@
 // Who a client is: assertions, secrets, and everything that is neither. Certificates: see the mutual TLS tests.
 import { createSeededRandom } from "@segno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import {
   assertionOf,
   assertionType,
@@ -16,27 +16,17 @@ import {
   postForm,
   services,
 } from "../../test/client-kit.js";
+import { describeNodes } from "../../test/describe-nodes.js";
 import { besides, type Node, openNode, origin } from "../../test/engine-kit.js";
-import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { createSegno } from "../index.js";
 
 const options = { rateLimit: false, services, tokens: { scopes: ["orders:read"] } };
 const grant = { grant_type: "client_credentials" };
 
-describe.each(testDatabases)("client authentication: $name", ({ skipped, create }) => {
-  if (skipped !== undefined) {
-    it.skip(skipped, () => {});
-    return;
-  }
-  let database: TestDatabase;
+describeNodes("client authentication", (nodes) => {
   let node: Node;
   beforeEach(async () => {
-    database = await create();
-    node = await openNode(database.source(), options);
-  });
-  afterEach(async () => {
-    await node.stop();
-    await database.drop();
+    node = await nodes.open(options);
   });
 
   const ask = (form: Readonly<Record<string, string>>, headers = {}, on = node): Promise<Answer> =>
@@ -52,7 +42,7 @@ describe.each(testDatabases)("client authentication: $name", ({ skipped, create 
   });
 
   it("T-067: an assertion is good once: 50 at a time on two nodes, and never again", async () => {
-    const other = await openNode(besides(node, database.source), { ...options, clock: node.clock });
+    const other = await openNode(besides(node, nodes.database().source), { ...options, clock: node.clock });
     try {
       const form = { ...asserted(node, "orders-api", ordersKey), resource: billingAudience };
       const race = await Promise.all(
@@ -75,13 +65,14 @@ describe.each(testDatabases)("client authentication: $name", ({ skipped, create 
   });
 
   it("T-067: a replay is refused after a restart, and after old uses were swept", async () => {
-    if (database.address === undefined) return;
+    if (nodes.database().address === undefined) return;
     const form = { ...asserted(node, "orders-api", ordersKey), resource: billingAudience };
     expect((await ask(form)).status).toBe(200);
     const { clock } = node;
     await node.stop();
-    node = await openNode(database.source(), { ...options, clock });
-    expect((await ask(form)).status).toBe(401);
+    const restarted = await openNode(nodes.database().source(), { ...options, clock });
+    expect((await ask(form, {}, restarted)).status).toBe(401);
+    await restarted.stop();
   });
 
   it("T-067: the same jti of another client, or another jti, is another use", async () => {
@@ -160,7 +151,7 @@ describe.each(testDatabases)("client authentication: $name", ({ skipped, create 
   it("R115: a client of the configuration ends when it was said to", async () => {
     const [clock, expiresAt] = [node.clock, new Date(node.clock.nowMs() + 3_600_000).toISOString()];
     const short = { ...services.reports, expiresAt };
-    const ending = await openNode(besides(node, database.source), { services: { reports: short }, clock });
+    const ending = await openNode(besides(node, nodes.database().source), { services: { reports: short }, clock });
     try {
       clock.advance({ minutes: 59 });
       const { body } = await ask({}, basic("reports", ordersSecret), ending);
@@ -187,7 +178,7 @@ describe.each(testDatabases)("client authentication: $name", ({ skipped, create 
     };
     const random = createSeededRandom("remote keys");
     const clock = node.clock;
-    const on = await openNode(besides(node, database.source), {
+    const on = await openNode(besides(node, nodes.database().source), {
       services: { "orders-api": remote },
       clock,
       fetch,

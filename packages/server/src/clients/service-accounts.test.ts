@@ -1,8 +1,8 @@
 // Service accounts: made at run time, with listed scopes and an end.
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import { asserted, basic, clientKey, ordersAudience, payloadOf, postForm, services } from "../../test/client-kit.js";
+import { describeNodes } from "../../test/describe-nodes.js";
 import { actor, besides, type Node, openNode, origin } from "../../test/engine-kit.js";
-import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import {
   createServiceAccount,
   endExpiredServiceAccounts,
@@ -23,20 +23,10 @@ const options = {
 };
 const nightly: NewServiceAccount = { name: "Nightly report", scopes: ["orders:read"], audiences: [ordersAudience] };
 
-describe.each(testDatabases)("service accounts: $name", ({ skipped, create }) => {
-  if (skipped !== undefined) {
-    it.skip(skipped, () => {});
-    return;
-  }
-  let database: TestDatabase;
+describeNodes("service accounts", (nodes) => {
   let node: Node;
   beforeEach(async () => {
-    database = await create();
-    node = await openNode(database.source(), options);
-  });
-  afterEach(async () => {
-    await node.stop();
-    await database.drop();
+    node = await nodes.open(options);
   });
 
   const grant = { grant_type: "client_credentials" };
@@ -99,7 +89,7 @@ describe.each(testDatabases)("service accounts: $name", ({ skipped, create }) =>
   });
 
   it("ends when it is revoked: at once, on every node, with its tokens", async () => {
-    const other = await openNode(besides(node, database.source), { ...options, clock: node.clock });
+    const other = await openNode(besides(node, nodes.database().source), { ...options, clock: node.clock });
     try {
       const { account, secret = "" } = await make();
       const { body } = await ask(account.id, secret, {}, other);

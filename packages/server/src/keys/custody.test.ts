@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { isSegnoError } from "@segno/core";
 import { compactVerify, createLocalJWKSet, decodeJwt, type JSONWebKeySet } from "jose";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { addFamily, besides, formRequest, type Node, openNode, origin, keyApi } from "../../test/engine-kit.js";
-import { type TestDatabase, testDatabases } from "../../test/stores.js";
+import { beforeEach, describe, expect, it } from "vitest";
+import { describeNodes } from "../../test/describe-nodes.js";
+import { addFamily, formRequest, type Node, origin, keyApi } from "../../test/engine-kit.js";
 import { createVaultDouble, type VaultDouble } from "../../test/vault-double.js";
 import type { Logger } from "../engine.js";
 import { silentLogger } from "../runtime.js";
@@ -33,27 +33,10 @@ async function rowsOf(node: Node) {
   return await node.engine.store.db.selectFrom("segno_keys").selectAll().orderBy("created_at").orderBy("kid").execute();
 }
 
-describe.each(testDatabases)("custody: $name", ({ skipped, create }) => {
-  if (skipped !== undefined) {
-    it.skip(skipped, () => {});
-    return;
-  }
-  let database: TestDatabase;
+describeNodes("custody", ({ open }) => {
   let vault: VaultDouble;
-  const opened: Node[] = [];
-  const open = async (options: Parameters<typeof openNode>[1] = {}): Promise<Node> => {
-    const first = opened.at(-1);
-    const made = await openNode(first === undefined ? database.source() : besides(first, database.source), options);
-    opened.unshift(made);
-    return made;
-  };
-  beforeEach(async () => {
-    database = await create();
+  beforeEach(() => {
     vault = createVaultDouble();
-  });
-  afterEach(async () => {
-    for (const each of opened.splice(0)) await each.stop();
-    await database.drop();
   });
 
   describe.each(["ES256", "EdDSA"] as const)("remote, %s", (algorithm) => {

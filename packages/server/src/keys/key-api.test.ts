@@ -1,18 +1,8 @@
 import { createRemoteKeySet, isSegnoError } from "@segno/core";
 import { compactVerify, createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet } from "jose";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  addFamily,
-  addSession,
-  besides,
-  keyApi,
-  type Node,
-  openNode,
-  origin,
-  rotateNow,
-  sessionCookie,
-} from "../../test/engine-kit.js";
-import { type TestDatabase, testDatabases } from "../../test/stores.js";
+import { describe, expect, it } from "vitest";
+import { describeNodes } from "../../test/describe-nodes.js";
+import { addFamily, addSession, keyApi, type Node, origin, rotateNow, sessionCookie } from "../../test/engine-kit.js";
 import { createVaultDouble } from "../../test/vault-double.js";
 import { watchStore } from "../../test/watched-store.js";
 import { rotateRefreshToken } from "../tokens/rotate-refresh-token.js";
@@ -41,27 +31,9 @@ async function spareOf(node: Node): Promise<string> {
 const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` }, method: "GET", url: origin });
 const cookie = (token: string) => ({ headers: sessionCookie(token), method: "GET", url: origin });
 
-describe.each(testDatabases)("segno.api.keys: $name", ({ skipped, create }) => {
-  if (skipped !== undefined) {
-    it.skip(skipped, () => {});
-    return;
-  }
-  let database: TestDatabase;
+describeNodes("segno.api.keys", (nodes) => {
+  const { open } = nodes;
   let node: Node;
-  const opened: Node[] = [];
-  const open = async (options: Parameters<typeof openNode>[1] = {}): Promise<Node> => {
-    const first = opened.at(-1);
-    const made = await openNode(first === undefined ? database.source() : besides(first, database.source), options);
-    opened.unshift(made);
-    return made;
-  };
-  beforeEach(async () => {
-    database = await create();
-  });
-  afterEach(async () => {
-    for (const each of opened.splice(0)) await each.stop();
-    await database.drop();
-  });
 
   describe("status", () => {
     it("tells of each key what it is for, where it is, how much it signed and what comes next", async () => {
@@ -302,9 +274,7 @@ describe.each(testDatabases)("segno.api.keys: $name", ({ skipped, create }) => {
 
     it("a refresh asks the store for nothing more, except the first time with each key", async () => {
       const shapes: string[] = [];
-      const source = database.source();
-      node = await openNode(watchStore(source, { before: (shape) => void shapes.push(shape()) }));
-      opened.unshift(node);
+      node = await open({}, (source) => watchStore(source, { before: (shape) => void shapes.push(shape()) }));
       let { refreshToken } = await addFamily(node.engine);
       const counted = async (): Promise<number> => {
         shapes.length = 0;

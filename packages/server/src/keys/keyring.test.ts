@@ -1,9 +1,9 @@
 import { createRemoteKeySet, createAccessTokenVerifier, isSegnoError } from "@segno/core";
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { describeNodes } from "../../test/describe-nodes.js";
 import {
   addFamily,
-  besides,
   type Node,
   openNode,
   origin,
@@ -12,7 +12,7 @@ import {
   keyApi,
   rotateNow,
 } from "../../test/engine-kit.js";
-import { type TestDatabase, testDatabases } from "../../test/stores.js";
+import { testDatabases } from "../../test/stores.js";
 import { watchStore } from "../../test/watched-store.js";
 import { rotateRefreshToken } from "../tokens/rotate-refresh-token.js";
 import { ecdsaFromDer } from "./ecdsa-from-der.js";
@@ -39,27 +39,11 @@ async function published(node: Node): Promise<readonly (string | undefined)[]> {
   return (await node.keyring.publicKeys()).keys.map((key) => key.kid);
 }
 
-describe.each(testDatabases)("keyring: $name", ({ skipped, create }) => {
-  if (skipped !== undefined) {
-    it.skip(skipped, () => {});
-    return;
-  }
-  let database: TestDatabase;
+describeNodes("keyring", (nodes) => {
+  const { open } = nodes;
   let node: Node;
-  const opened: Node[] = [];
-  const open = async (options: Parameters<typeof openNode>[1] = {}): Promise<Node> => {
-    const first = opened.at(-1);
-    const made = await openNode(first === undefined ? database.source() : besides(first, database.source), options);
-    opened.unshift(made);
-    return made;
-  };
   beforeEach(async () => {
-    database = await create();
     node = await open();
-  });
-  afterEach(async () => {
-    for (const each of opened.splice(0)) await each.stop();
-    await database.drop();
   });
 
   it("starts with one signing key and a published spare", async () => {
@@ -254,15 +238,9 @@ describe.each(testDatabases)("keyring: $name", ({ skipped, create }) => {
   it("T-068: a thousand unknown kids at once cost one look at the store per cool-down, and known keys keep working", async () => {
     const { tokens } = await addFamily(node.engine);
     let looks = 0;
-    const other = await openNode(
-      watchStore(besides(node, database.source), {
-        before: (shape) => void (looks += shape().includes("segno_keys") ? 1 : 0),
-      }),
-      {
-        clock: node.clock,
-      },
+    const other = await open({ clock: node.clock }, (source) =>
+      watchStore(source, { before: (shape) => void (looks += shape().includes("segno_keys") ? 1 : 0) }),
     );
-    opened.unshift(other);
     for (let turn = 0; turn < 3; turn += 1) {
       node.clock.advance({ seconds: 6 });
       looks = 0;

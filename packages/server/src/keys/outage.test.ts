@@ -1,9 +1,9 @@
 import { isSegnoError } from "@segno/core";
 import { decodeJwt } from "jose";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { createTestSegno } from "@segno/testing";
-import { addFamily, besides, formRequest, type Node, openNode, origin, rotateNow } from "../../test/engine-kit.js";
-import { type TestDatabase, testDatabases } from "../../test/stores.js";
+import { describeNodes } from "../../test/describe-nodes.js";
+import { addFamily, formRequest, type Node, origin, rotateNow } from "../../test/engine-kit.js";
 import { createVaultDouble, type VaultDouble } from "../../test/vault-double.js";
 
 async function refresh(node: Node, refreshToken: string): Promise<Response> {
@@ -28,28 +28,11 @@ const signs = async (node: Node): Promise<boolean> => {
   );
 };
 
-describe.each(testDatabases)("a vault that does not answer: $name", ({ skipped, create }) => {
-  if (skipped !== undefined) {
-    it.skip(skipped, () => {});
-    return;
-  }
-  let database: TestDatabase;
+describeNodes("a vault that does not answer", ({ open }) => {
   let vault: VaultDouble;
   let node: Node;
-  const opened: Node[] = [];
-  const open = async (options: Parameters<typeof openNode>[1] = {}): Promise<Node> => {
-    const first = opened.at(-1);
-    const made = await openNode(first === undefined ? database.source() : besides(first, database.source), options);
-    opened.unshift(made);
-    return made;
-  };
-  beforeEach(async () => {
-    database = await create();
+  beforeEach(() => {
     vault = createVaultDouble();
-  });
-  afterEach(async () => {
-    for (const each of opened.splice(0)) await each.stop();
-    await database.drop();
   });
 
   it("F1, R110: wrapped: signing goes on for the time declared, then a clean 503; verification never notices; back within 5 s", async () => {

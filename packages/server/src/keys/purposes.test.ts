@@ -1,8 +1,8 @@
 import { createPublicKey, verify } from "node:crypto";
 import { isSegnoError } from "@segno/core";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { besides, keyApi, type Node, openNode, secretOne, secretTwo } from "../../test/engine-kit.js";
-import { type TestDatabase, testDatabases } from "../../test/stores.js";
+import { beforeEach, describe, expect, it } from "vitest";
+import { describeNodes } from "../../test/describe-nodes.js";
+import { keyApi, type Node, secretOne, secretTwo } from "../../test/engine-kit.js";
 import { createVaultDouble, type VaultDouble } from "../../test/vault-double.js";
 import type { AuditPublicKey, AuditSignature } from "../engine.js";
 import { openKey } from "./key-material.js";
@@ -33,20 +33,8 @@ function isSignedBy(
     : verify("sha256", bytes, { key, dsaEncoding: "ieee-p1363" }, signature);
 }
 
-describe.each(testDatabases)("purposes: $name", ({ skipped, create }) => {
-  if (skipped !== undefined) {
-    it.skip(skipped, () => {});
-    return;
-  }
-  let database: TestDatabase;
+describeNodes("purposes", ({ open }) => {
   let vault: VaultDouble;
-  const opened: Node[] = [];
-  const open = async (options: Parameters<typeof openNode>[1] = {}): Promise<Node> => {
-    const first = opened.at(-1);
-    const made = await openNode(first === undefined ? database.source() : besides(first, database.source), options);
-    opened.unshift(made);
-    return made;
-  };
   const rowsOf = async (node: Node, purpose: string) =>
     await node.engine.store.db
       .selectFrom("segno_keys")
@@ -55,13 +43,8 @@ describe.each(testDatabases)("purposes: $name", ({ skipped, create }) => {
       .orderBy("created_at")
       .orderBy("state", "desc")
       .execute();
-  beforeEach(async () => {
-    database = await create();
+  beforeEach(() => {
     vault = createVaultDouble();
-  });
-  afterEach(async () => {
-    for (const each of opened.splice(0)) await each.stop();
-    await database.drop();
   });
 
   it("T-064: R091: a key of each purpose is refused for every other one", async () => {

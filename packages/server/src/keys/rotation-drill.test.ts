@@ -1,7 +1,7 @@
 import { type AccessTokenVerifier, createAccessTokenVerifier, createRemoteKeySet, isSegnoError } from "@segno/core";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { addSession, besides, keyApi, type Node, openNode, origin } from "../../test/engine-kit.js";
-import { type TestDatabase, testDatabases } from "../../test/stores.js";
+import { expect, it } from "vitest";
+import { describeNodes } from "../../test/describe-nodes.js";
+import { addSession, keyApi, type Node, origin } from "../../test/engine-kit.js";
 import { issueTokens } from "../tokens/index.js";
 import { jwksMaxAgeSeconds, jwksStaleSeconds, leastPublishSeconds } from "./overlap.js";
 
@@ -131,26 +131,8 @@ async function rotateUnpublished(node: Node): Promise<void> {
   await keyApi(node).rotate({ atOnce: true });
 }
 
-describe.each(testDatabases)("rotation: $name", ({ name, skipped, create }) => {
-  if (skipped !== undefined) {
-    it.skip(skipped, () => {});
-    return;
-  }
-  let database: TestDatabase;
-  const opened: Node[] = [];
-  const open = async (options: Parameters<typeof openNode>[1] = {}): Promise<Node> => {
-    const first = opened.at(-1);
-    const made = await openNode(first === undefined ? database.source() : besides(first, database.source), options);
-    opened.unshift(made);
-    return made;
-  };
-  beforeEach(async () => {
-    database = await create();
-  });
-  afterEach(async () => {
-    for (const each of opened.splice(0)) await each.stop();
-    await database.drop();
-  });
+describeNodes("rotation", (nodes) => {
+  const { open } = nodes;
 
   it("exactly one of ten nodes rotates, each time, and one by hand at the same moment makes no second one", async () => {
     const first = await open();
@@ -171,7 +153,7 @@ describe.each(testDatabases)("rotation: $name", ({ name, skipped, create }) => {
   });
 
   // the drill asks the store little: one kind is enough for it
-  if (name !== "sqlite memory") return;
+  if (nodes.kind !== "sqlite memory") return;
   const keys = { publishSeconds: leastPublishSeconds, signingSeconds: leastPublishSeconds };
 
   it("R089: three rotations under 200 checks a second, lying caches, clocks off by 90 s: nothing is refused", {

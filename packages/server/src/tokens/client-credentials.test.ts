@@ -2,7 +2,7 @@
 import { createAccessTokenVerifier, createDpopProof, generateDpopKeyPair, jwkThumbprint } from "@segno/core";
 import * as oauth from "oauth4webapi";
 import * as client from "openid-client";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import {
   asserted,
   basic,
@@ -15,8 +15,8 @@ import {
   postForm,
   services,
 } from "../../test/client-kit.js";
+import { describeNodes } from "../../test/describe-nodes.js";
 import { addFamily, besides, type Node, openNode, origin } from "../../test/engine-kit.js";
-import { type TestDatabase, testDatabases } from "../../test/stores.js";
 
 const rs = { id: "rs", secret: "introspection-secret-0123456789" };
 const own = {
@@ -34,20 +34,10 @@ const options = {
   },
 };
 
-describe.each(testDatabases)("client_credentials: $name", ({ skipped, create }) => {
-  if (skipped !== undefined) {
-    it.skip(skipped, () => {});
-    return;
-  }
-  let database: TestDatabase;
+describeNodes("client_credentials", (nodes) => {
   let node: Node;
   beforeEach(async () => {
-    database = await create();
-    node = await openNode(database.source(), options);
-  });
-  afterEach(async () => {
-    await node.stop();
-    await database.drop();
+    node = await nodes.open(options);
   });
 
   const grant = { grant_type: "client_credentials" };
@@ -210,7 +200,7 @@ describe.each(testDatabases)("client_credentials: $name", ({ skipped, create }) 
     const told = await introspect(token);
     expect(told.body).toMatchObject({ active: true, sub: "reports", client_id: "reports", token_type: "Bearer" });
     for (const ofUsers of ["sid", "acr", "amr", "auth_time"]) expect(told.body).not.toHaveProperty(ofUsers);
-    const without = await openNode(besides(node, database.source), {
+    const without = await openNode(besides(node, nodes.database().source), {
       ...options,
       services: { jobs: own },
       clock: node.clock,

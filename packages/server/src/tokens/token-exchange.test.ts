@@ -11,7 +11,7 @@ import {
 import * as fc from "fast-check";
 import { decodeProtectedHeader } from "jose";
 import * as oauth from "oauth4webapi";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import {
   accessTokenType,
   type Answer,
@@ -28,6 +28,7 @@ import {
   postForm,
   services,
 } from "../../test/client-kit.js";
+import { describeNodes } from "../../test/describe-nodes.js";
 import {
   actor,
   addSession,
@@ -39,7 +40,6 @@ import {
   origin,
   rotateNow,
 } from "../../test/engine-kit.js";
-import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { revokeSession } from "../sessions/index.js";
 import { issueTokens, type IssueTokens } from "./index.js";
 import { mintDelegatedToken } from "./mint-access-token.js";
@@ -55,20 +55,10 @@ const options = {
   },
 };
 
-describe.each(testDatabases)("token exchange: $name", ({ skipped, create }) => {
-  if (skipped !== undefined) {
-    it.skip(skipped, () => {});
-    return;
-  }
-  let database: TestDatabase;
+describeNodes("token exchange", (nodes) => {
   let node: Node;
   beforeEach(async () => {
-    database = await create();
-    node = await openNode(database.source(), options);
-  });
-  afterEach(async () => {
-    await node.stop();
-    await database.drop();
+    node = await nodes.open(options);
   });
 
   const issue = async (input: Partial<IssueTokens> = {}) => {
@@ -229,7 +219,11 @@ describe.each(testDatabases)("token exchange: $name", ({ skipped, create }) => {
     expect((await introspect(second)).body).toMatchObject({ active: true });
     // a node that does not list orders-api any more believes neither its token nor one that was made from it
     const { "orders-api": _, ...others } = services;
-    const without = await openNode(besides(node, database.source), { ...options, services: others, clock: node.clock });
+    const without = await openNode(besides(node, nodes.database().source), {
+      ...options,
+      services: others,
+      clock: node.clock,
+    });
     try {
       for (const one of [first, second])
         expect((await postForm(without, "introspect", { token: one }, basic(rs.id, rs.secret))).body).toEqual({
@@ -389,7 +383,7 @@ describe.each(testDatabases)("token exchange: $name", ({ skipped, create }) => {
       ...services,
       "orders-api": { ...services["orders-api"], certificateBound },
     };
-    const on = await openNode(besides(node, database.source), { ...options, services: chained, clock });
+    const on = await openNode(besides(node, nodes.database().source), { ...options, services: chained, clock });
     const certificate = (text: string) => ({ raw: Buffer.from(text), isTrusted: false });
     const ask = async (
       [id, key]: readonly [string, ClientKey],
