@@ -210,8 +210,8 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
       if (hasBackground) await tellSummedUp(engine).catch(() => undefined);
       await writeCounts(engine, counter).catch(() => undefined);
       await settleSessions(engine);
-      await Promise.all([keyrings.stop(), events.stop(), mail.stop()]);
       await audit?.stop();
+      await Promise.all([keyrings.stop(), events.stop(), mail.stop()]);
       await store.close();
     },
   };
