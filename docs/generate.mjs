@@ -2,10 +2,13 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { errorCodes, eventSchemaVersions, SegnoError } from "../packages/core/dist/index.js";
+import { readCatalogue, readExamples, schemaOf, sectionOf } from "./event-catalogue.mjs";
 import { configurationPage } from "../scripts/docs-configuration.mjs";
 
 const isCheck = process.argv.includes("--check");
+const catalogue = readCatalogue(eventSchemaVersions);
 const pages = {
+  "reference/events.schema.json": `${JSON.stringify(schemaOf(catalogue), null, 2)}\n`,
   "concepts/errors.md": errorsPage(),
   "concepts/events.md": eventsPage(),
   "concepts/configuration.md": await configurationPage(fileURLToPath(new URL("..", import.meta.url))),
@@ -53,48 +56,52 @@ function seenBy(row) {
 }
 
 function eventsPage() {
-  const fields = eventFields();
-  const rows = Object.entries(eventSchemaVersions).map(
-    ([name, version]) =>
-      `| \`${name}\` | ${version} | ${(fields.get(name) ?? []).map((field) => `\`${field}\``).join(" ")} |`,
+  const examples = readExamples();
+  const index = catalogue.events.map(
+    ({ name, meaning, kept }) => `| [\`${name}\`](#${name.replaceAll(".", "")}) | ${meaning} | ${kept} |`,
   );
+  const classes = catalogue.failureClasses.map((name) => `\`${name}\``).join(", ");
   return `# Events
 
 Written to an outbox table in the same transaction as the change they tell of, so a change without its event does not exist. Delivered at least
-once, in order per subject, with a stable \`id\`; a slow or failing subscriber delays nothing. The envelope maps one to one onto CloudEvents
-1.0: \`id\`, \`type\`, \`time\`, \`subject\`, \`data\`, and \`requestId\`, \`sessionId\`, \`clientId\`, \`outcome\`, \`schemaVersion\`. No event carries an address, a
-token, a code or a secret: personal values have a type that cannot be assigned to event data.
+once, in order per subject, with a stable \`id\`; a slow or failing subscriber delays nothing. How they get out: [event sinks](event-sinks.md). What
+to do about \`risk.alert\`: the [runbooks](../runbooks/README.md). What is made of them: the [funnel](funnel.md).
 
-A process without subscribers takes no events: they wait for one that has some. Of several processes with subscribers one gets each event. A call that
-throws, or takes longer than ten seconds, is tried again for that subscriber alone, twelve times over some twenty minutes; then the event is moved aside
-and an error is logged. Delivered events are deleted after a day. \`login.failure\`, \`risk.alert\` and \`stepup.required\` have the outcome \`failure\`, all
-others \`success\`. What to do about \`risk.alert\`: the [runbooks](../runbooks/README.md).
+On a wire an event is CloudEvents 1.0 JSON; its [JSON Schema](../reference/events.schema.json) is made of the same types as this page. In process
+\`segno.on\` gives the same facts: \`type\` is the name alone there (\`login.success\`), on a wire it is \`dev.segno.login.success.v1\`, because a bus holds events of many
+makers and versions. What is not known is left out of the JSON and \`null\` in process. A field more is no new version; a field less, or another meaning, is.
 
-This page is generated from the code.
-
-| event | version | data |
+| in process | in JSON | meaning |
 | --- | --- | --- |
-${rows.join("\n")}
+| \`id\` | \`id\` | stable over redelivery |
+| \`type\`, \`schemaVersion\` | \`type\`, \`dataschema\` | what happened, and the version of its data |
+| \`time\` | \`time\` | when it took effect, RFC 3339 |
+| \`subject\` | \`subject\` | who it happened to: the user's id |
+| \`actor\` | \`actortype\`, \`actorid\` | who did it: a \`user\`, a \`service\` by its client id, an \`operator\` by \`segno.api\` or the command line, the \`system\` |
+| \`requestId\`, \`traceId\` | \`requestid\`, \`traceid\` | finds the request in logs; the trace that the request said it is part of |
+| \`sessionId\`, \`clientId\` | \`sessionid\`, \`clientid\` | in which session, by which client |
+| \`deviceId\` | \`deviceid\` | a pseudonym of a browser that signed in here before, made of its cookie by a MAC |
+| \`deviceClass\` | \`deviceclass\` | \`phone\`, \`tablet\`, \`desktop\` or \`other\`, as the user agent says |
+| \`tenantId\` | \`tenantid\` | what the option \`tenant\` answered |
+| \`experiment\`, \`variant\` | \`experiment\`, \`variant\` | what the option \`experiment\` answered: experiments add attributes, never names |
+| \`outcome\`, \`failureClass\` | \`outcome\`, \`failureclass\` | \`failure\` events, and they alone, have a class |
+
+The classes are closed: ${classes}. Every [error code](errors.md) has exactly one.
+
+**Nothing personal.** No event carries an address, a name, an IP, a token, a code or a secret: personal values have a type that cannot be assigned to
+event data, and tests plant marked values in every input. The \`ui.*\` events are what a page says of itself and are proved by nothing; they hold no text that the page chose.
+
+**Bounded.** Refused sign-ins are told one by one, up to sixty a minute for each method, reason and process; the rest is counted and told as one event with
+\`count\`. Attempts that nobody finished likewise. Other sites' pages and unreadable requests write nothing.
+
+This page is generated from the code, the examples are from a recorded run.
+
+| event | meaning | kept for |
+| --- | --- | --- |
+${index.join("\n")}
+
+${catalogue.events.map((event) => sectionOf(event, examples[event.name])).join("\n\n")}
 `;
-}
-
-/** Field names per event, read from the interface that defines them. */
-function eventFields() {
-  const source = readFileSync(
-    fileURLToPath(new URL("../packages/core/src/telemetry/events.ts", import.meta.url)),
-    "utf8",
-  );
-  const facts = names(/interface KeyFacts \{([\s\S]*?)\n\}/.exec(source)?.[1] ?? "");
-  const map = /export interface SegnoEventMap \{([\s\S]*?)\n\}/.exec(source)?.[1] ?? "";
-  const found = new Map();
-  for (const [, name, body] of map.matchAll(/"([a-z_.]+)": ([\s\S]*?)(?=\n  (?:"|\/\*\*)|$)/g)) {
-    found.set(name, [...(body.includes("KeyFacts") ? facts : []), ...names(body)]);
-  }
-  return found;
-}
-
-function names(text) {
-  return [...text.matchAll(/readonly (\w+\??):/g)].map((match) => match[1]);
 }
 
 function read(page) {

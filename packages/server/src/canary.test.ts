@@ -1,4 +1,5 @@
 // Marked values through every flow and every way it fails; then a search for them wherever they must not be.
+import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { createDpopProof, generateDpopKeyPair, type TelemetryHook } from "@segno/core";
 import {
@@ -12,6 +13,7 @@ import {
 } from "@segno/testing";
 import type { KyselyPlugin } from "kysely";
 import { describe, expect, it } from "vitest";
+import { faultsOf, type JsonSchema } from "../test/json-schema.js";
 import { testDatabases } from "../test/stores.js";
 import type { Db, Logger, Store } from "./engine.js";
 import type { StoreSource } from "./storage/index.js";
@@ -24,7 +26,12 @@ const address = "198.51.100.77";
 const userAgent = "CanaryAgent/7319 (Macintosh; Mac OS X) Chrome/140.0 Safari/537.36";
 const engineSecret = "canary-engine-secret-7319-abcdefghijklmnop";
 const introspectionSecret = "canary-introspection-secret-7319-abcdefgh";
-const personal = [email, newEmail, otherEmail, name, address, "CanaryAgent"];
+/** A telephone number in the shape of a name that a page makes. */
+const phone = "5550177424255501774242";
+const personal = [email, newEmail, otherEmail, name, address, phone, "CanaryAgent"];
+
+const schemaFile = new URL("../../../docs/reference/events.schema.json", import.meta.url);
+const eventSchema = JSON.parse(readFileSync(schemaFile, "utf8")) as JsonSchema;
 
 interface Ceremony<Options> {
   attemptId: string;
@@ -273,6 +280,18 @@ async function live(
   await read(newEmail);
   await test.segno.api.keys.rotate({ atOnce: true });
 
+  // what a page tells of itself, what people agree to, where a request says it comes from
+  const screen = { flow: phone, surface: "sign_in", method: "passkey", durationMs: 1 };
+  const from = { headers: { "x-tenant": email, traceparent: `00-${phone}-${email}-01` } };
+  await call(ada, "/v1/events", { events: [{ type: "ui.ceremony_ended", ...screen }] }, from);
+  for (const odd of [{ reason: email }, { flow: email }, { email }, { method: name }]) {
+    await call(ada, "/v1/events", { events: [{ type: "ui.ceremony_ended", ...screen, ...odd }] }, from);
+  }
+  expect((await call(ada, "/v1/consents", { purpose: "marketing", version: 1 }, from)).status).toBe(200);
+  await call(ada, "/v1/consents", { purpose: email, version: 1 });
+  await call(ada, `/v1/consents/${email}`, undefined, { method: "DELETE" });
+  await call(ada, "/v1/consents/marketing", undefined, { method: "DELETE" });
+
   // five wrong codes, too many mails, too many requests
   const guess = open();
   const guessed = (await call<{ attemptId: string }>(guess, "/v1/email/start", { email: newEmail })).body;
@@ -350,6 +369,9 @@ describe.each(kinds)("T-072: marked values ($name)", ({ skipped, create }) => {
         telemetry: [heard.hook],
         email: { send: (message) => mail.send(message) },
         tokens: { introspectionClients: { rs: introspectionSecret } },
+        consents: { marketing: { version: 1 } },
+        tenant: ({ headers }) => headers.get("x-tenant"),
+        experiment: ({ headers }) => ({ experiment: headers.get("x-tenant") ?? "none", variant: "a" }),
       });
       test.segno.on("*", (event) => {
         heard.events.push(JSON.stringify(event), inspect(event, { depth: 12 }));
@@ -358,6 +380,13 @@ describe.each(kinds)("T-072: marked values ($name)", ({ skipped, create }) => {
       const { ada, call } = await live(test, heard, store, mail);
       await test.settle();
       const dump = await test.dump();
+
+      const rows = rowsOf(dump).filter(({ table }) => table === "segno_outbox");
+      expect(rows.some(({ row }) => row["type"] === "ui.ceremony_ended")).toBe(true);
+      for (const { row } of rows) {
+        const event: unknown = JSON.parse(String(row["payload"]));
+        expect(faultsOf(eventSchema, event), JSON.stringify(event)).toEqual([]);
+      }
 
       const { secrets, logged, traced, events, problems } = heard;
       expect(secrets.size).toBeGreaterThan(25);

@@ -71,7 +71,7 @@ export interface SegnoOptions {
   readonly production?: boolean;
   /**
    * Which tenant events of a request name: a plain name of at most 64 characters (`A-Z a-z 0-9 . _ -`), or null. Called for
-   * requests that may change something; what it throws or answers otherwise counts as null. Nothing but events reads it.
+   * requests that may change something; what it throws or answers otherwise counts as null. Nothing but events reads it. Default: none.
    */
   readonly tenant?: (request: RequestView) => string | null;
   /** Which experiment and variant a request belongs to, for events alone, as `tenant`. Default: none. */
