@@ -1,3 +1,4 @@
+import { auditExportCommand, auditStatusCommand } from "./audit/export.js";
 import { auditCheckProofCommand, auditProveCommand, auditShowCommand } from "./audit/prove.js";
 import { auditVerifyCommand } from "./audit/verify.js";
 import { auditWitnessCommand } from "./audit/witness.js";
@@ -33,6 +34,8 @@ export const commands: readonly Command[] = [
   replayCommand,
   supportCommand,
   funnelCommand,
+  auditStatusCommand,
+  auditExportCommand,
   auditVerifyCommand,
   auditProveCommand,
   auditCheckProofCommand,

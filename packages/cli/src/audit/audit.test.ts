@@ -3,9 +3,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { testKey, testSigner, writeTestLog } from "../../../server/test/audit-kit.js";
-import { makeFolder, runCli } from "../../test/run-cli.js";
+import { cliDatabases } from "../../test/databases.js";
+import { command, makeFolder, runCli } from "../../test/run-cli.js";
 import { leafText } from "./leaf-text.js";
 
+const secret = "1:first-secret-0123456789-abcdefghijklmnop";
 const signer = testSigner("log.example/audit", "one");
 let folder: ReturnType<typeof makeFolder>;
 beforeEach(async () => {
@@ -54,9 +56,9 @@ describe("R099: segno audit verify", () => {
     [["verify", "log", "--keys", "log/checkpoint"], 1, "Keys line 1"],
     [["verify", "log", "--keys", "keys.txt", "--retention", "x"], 2, "--retention"],
     [["verify", "log", "--keys", "keys.txt", "--clock-tolerance", "-x"], 2, "clock-tolerance"],
-    [["prove", "log"], 2, "Name one leaf"],
-    [["prove", "log", "--event", "nobody"], 1, "no such leaf"],
-    [["prove", "log", "--index", "400"], 1, "no such leaf"],
+    [["prove", "--log", "log"], 2, "Name one leaf"],
+    [["prove", "--log", "log", "--event", "nobody"], 1, "no such leaf"],
+    [["prove", "--log", "log", "--index", "400"], 1, "no such leaf"],
     [["check-proof", "keys.txt", "--keys", "keys.txt"], 1, "does NOT hold: this is no proof"],
     [["witness", "--name", "w"], 2, "--key is missing"],
   ] as const)("tells what is wrong with %j", async (args, code, said) => {
@@ -69,7 +71,7 @@ describe("R099: segno audit verify", () => {
 
 describe("R099: one leaf", () => {
   it("is proven in a file that is checked without the log", async () => {
-    expect(await cli("prove", "log", "--event", "event-217")).toMatchObject({ code: 0 });
+    expect(await cli("prove", "--log", "log", "--event", "event-217")).toMatchObject({ code: 0 });
     const checked = await cli("check-proof", "event-217.tlog-proof", "--keys", "keys.txt");
     expect(checked.stdout).toMatch(
       /The proof holds: leaf 217 of log\.example\/audit at 400 leaves.*event\.id +event-217/s,
@@ -83,7 +85,7 @@ describe("R099: one leaf", () => {
   });
 
   it("is shown in plain words, and nothing in it reaches the terminal as a command", async () => {
-    const shown = await cli("show", "log", "--index", "3");
+    const shown = await cli("show", "--log", "log", "--index", "3");
     expect(shown.stdout).toMatch(/^leaf 3\n.*event\.type +login\.success.*retention\.class +default/s);
     expect(leafText(Buffer.from('{"a":"\\u001b[2J\\u202e"}')).text).toBe(`  ${"a".padEnd(28)} \\u{1b}[2J\\u{202e}`);
     expect(leafText(Buffer.from('{"expired":"token"}')).text).toBe("  [expired by class token]");
@@ -94,6 +96,43 @@ describe("R099: one leaf", () => {
     expect(leafText(Buffer.from("\u0007")).text).toContain("(no JSON) \\u{7}");
   });
 });
+
+for (const kind of cliDatabases) {
+  describe.skipIf(kind.skipped !== undefined)(`R099: the log of an engine on ${kind.name}`, () => {
+    it("is exported, verifies with the keys the engine names, and its leaves are proven and shown", async () => {
+      const database = await kind.create();
+      folder.write(
+        "segno.mjs",
+        `import { createSegno } from "@segno/server";
+        export const segno = createSegno({ email: { send: async () => {} }, audit: {} });`,
+      );
+      folder.write(
+        "service.mjs",
+        `import { segno } from "./segno.mjs";
+        await segno.ready({ background: false });
+        await segno.api.keys.rotate({ atOnce: true });
+        await segno.api.audit.settle();
+        await segno.close();`,
+      );
+      const env = { SEGNO_DATABASE_URL: database.url, SEGNO_SECRET: secret, NODE_ENV: "development" };
+      const options = { cwd: folder.path, env: { PATH: process.env["PATH"] ?? "", ...env } };
+      execFileSync(process.execPath, [...command.slice(0, -1), "service.mjs"], options);
+      const segno = (...args: readonly string[]) => runCli(["audit", ...args], { cwd: folder.path, env });
+      const status = (await segno("status", "--config", "segno.mjs", "--json")).json();
+      const { keys, size } = status["status"] as { readonly keys: string; readonly size: number };
+      expect(size).toBeGreaterThan(1);
+      folder.write("engine-keys.txt", keys);
+      const exported = await segno("export", "out", "--config", "segno.mjs");
+      expect(exported.stdout).toContain(`out has ${size} leaves, ${size} of them new`);
+      const verified = await segno("verify", "out", "--keys", "engine-keys.txt");
+      expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining(`leaves       ${size}, signed`) });
+      expect((await segno("prove", "--index", "1", "--config", "segno.mjs", "--out", "p")).code).toBe(0);
+      expect((await segno("check-proof", "p", "--keys", "engine-keys.txt")).stdout).toContain("event.type");
+      expect((await segno("show", "--index", "1", "--config", "segno.mjs")).stdout).toMatch(/^leaf 1\n.*event\.time/s);
+      await database.drop();
+    }, 60_000);
+  });
+}
 
 describe("R099: segno audit witness", () => {
   it("cosigns a log that grows and refuses one that was rolled back; a policy then verifies", async () => {
