@@ -1,8 +1,8 @@
 // Streams of a real Redis, through both client libraries.
-import { Redis } from "ioredis";
-import { createClient } from "redis";
-import { expect, it } from "vitest";
-import { durableRedisPeer, type LivingRedisPeer } from "../../../test/peers.js";
+import { Cluster, Redis } from "ioredis";
+import { createClient, createCluster } from "redis";
+import { afterAll, describe, expect, it } from "vitest";
+import { durableRedisPeer, type LivingRedisPeer, redisClusterPeer } from "../../../test/peers.js";
 import { type PageSink, runPageBlock } from "../../../test/page-code.js";
 import {
   arrivedOf,
@@ -122,6 +122,39 @@ for (const [library, open] of Object.entries(clients)) {
     },
   );
 }
+
+const cluster = await redisClusterPeer();
+describe.skipIf("missing" in cluster)("Redis Streams on a cluster of three", () => {
+  const ports = "missing" in cluster ? [] : cluster.ports;
+  afterAll(async () => {
+    if (!("missing" in cluster)) await cluster.stop();
+  });
+  const opened: Readonly<Record<string, () => Promise<[RedisStreamSinkOptions["client"], () => void]>>> = {
+    async ioredis() {
+      const client = new Cluster(ports.map((port) => ({ host: "127.0.0.1", port })));
+      await new Promise((resolve) => client.once("ready", resolve));
+      return [client, () => client.disconnect()];
+    },
+    async redis() {
+      const client = createCluster({ rootNodes: ports.map((port) => ({ url: `redis://127.0.0.1:${port}` })) });
+      await client.connect();
+      return [client, () => client.destroy()];
+    },
+  };
+
+  it.each(Object.entries(opened))("adds events once, in order, through %s", async (library, connect) => {
+    const [client, end] = await connect();
+    const batch = outgoingEvents(20);
+    const sink = redisStreamSink({ client, stream: `on-${library}` });
+    await sink.deliver(batch, AbortSignal.timeout(3_000));
+    await sink.deliver(batch, AbortSignal.timeout(3_000));
+    end();
+    const reader = new Cluster(ports.map((port) => ({ host: "127.0.0.1", port })));
+    const entries = await reader.xrange(`on-${library}`, "-", "+");
+    reader.disconnect();
+    expect(entries.map(([, fields]) => fields[1])).toEqual(batch.map(({ event }) => event.id));
+  });
+});
 
 it("refuses settings that cannot be meant", () => {
   const none = async () => undefined;
