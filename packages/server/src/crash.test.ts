@@ -1,13 +1,9 @@
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { createTestSegno, createVirtualClock, type TestSegno } from "@segno/testing";
-import { describe, expect, it } from "vitest";
-import { type TestDatabase, testDatabases } from "../test/stores.js";
+import { expect } from "vitest";
+import { describeCrashes, type Dump, eventsIn, type LastLine, parseDump } from "../test/crash-kit.js";
+import type { TestDatabase } from "../test/stores.js";
 
-const flow = fileURLToPath(new URL("../test/crash-flow.ts", import.meta.url));
-const loader = fileURLToPath(new URL("../test/source-loader.mjs", import.meta.url));
-
-interface Line {
+interface Line extends LastLine {
   readonly login?: string;
   readonly user?: string;
   readonly cookie?: string;
@@ -17,43 +13,6 @@ interface Line {
   readonly removing?: string;
   readonly removed?: string;
   readonly refreshToken?: string;
-  readonly done?: boolean;
-  readonly boundaries?: number;
-}
-
-function run(address: string, dieAt: number): Promise<readonly Line[]> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--import", loader, flow, address, String(dieAt)], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NODE_NO_WARNINGS: "1" },
-    });
-    let out = "";
-    let errors = "";
-    child.stdout.on("data", (chunk) => (out += chunk));
-    child.stderr.on("data", (chunk) => (errors += chunk));
-    child.on("close", (code, signal) => {
-      if (code !== 0 && signal !== "SIGKILL") return reject(new Error(`died of itself at ${dieAt}: ${errors}`));
-      resolve(
-        out
-          .split("\n")
-          .filter(Boolean)
-          .map((line) => JSON.parse(line) as Line),
-      );
-    });
-  });
-}
-
-type Dump = Readonly<Record<string, readonly Record<string, unknown>[]>>;
-
-/** The dump has a line per row: the table's name, then the row as JSON. */
-function parseDump(text: string): Dump {
-  const tables: Record<string, Record<string, unknown>[]> = {};
-  for (const line of text.split("\n").filter(Boolean)) {
-    const space = line.indexOf(" ");
-    const rows = (tables[line.slice(0, space)] ??= []);
-    rows.push(JSON.parse(line.slice(space + 1)) as Record<string, unknown>);
-  }
-  return tables;
 }
 
 /** What must hold of any database, wherever the process died. */
@@ -107,9 +66,7 @@ async function checkRefresh(after: TestSegno, lines: readonly Line[]): Promise<v
 
 function checkWhole(rows: Dump, lines: readonly Line[]): void {
   const of = (table: string) => rows[table] ?? [];
-  const events = of("segno_outbox").map(
-    (row) => JSON.parse(String(row.payload)) as { type: string; subject: string; sessionid: string },
-  );
+  const events = eventsIn(rows);
   const all = (type: string) => events.filter((event) => event.type === type);
   const told = (type: string, key: "subject" | "sessionid", value: unknown) =>
     all(type).filter((event) => event[key] === value).length;
@@ -141,42 +98,12 @@ function checkWhole(rows: Dump, lines: readonly Line[]): void {
   }
 }
 
-/** How many boundaries there are to one that is tried. All of them take a quarter of an hour or more: that is for the nightly run. */
-const every = { local: 16, ci: 4, all: 1 }[
-  process.env.SEGNO_CRASH_ALL === "1" ? "all" : process.env.CI === "true" ? "ci" : "local"
-];
-const kinds = testDatabases.filter(({ name }) => name === "sqlite file" || name === "postgres");
-
-describe.each(kinds)("kill -9 at any moment of a person's whole way ($name)", ({ skipped, create }) => {
-  if (skipped !== undefined) {
-    it.skip(skipped, () => {});
-    return;
-  }
-  async function tryAt(point: number): Promise<readonly Line[]> {
-    const database = await create();
-    try {
-      const acknowledged = await run(database.address ?? "", point);
-      await check(database, acknowledged);
-      return acknowledged;
-    } catch (cause) {
-      throw new Error(`killed at boundary ${point}`, { cause });
-    } finally {
-      await database.drop();
-    }
-  }
-
-  it("R051, T-076: loses nothing acknowledged, leaves nothing half-made, keeps every event", {
-    timeout: every === 1 ? 3_600_000 : 600_000,
-  }, async () => {
-    const whole = await tryAt(0);
-    const boundaries = whole.at(-1)?.boundaries ?? 0;
-    expect(whole.at(-1)?.done).toBe(true);
-    expect(boundaries).toBeGreaterThan(100);
-    const points = Array.from({ length: boundaries }, (_, index) => index + 1).filter((point) => point % every === 0);
-    const next = points.values();
-    const worker = async () => {
-      for (const point of next) await tryAt(point);
-    };
-    await Promise.all([worker(), worker()]);
-  });
+describeCrashes<Line>({
+  name: "kill -9 at any moment of a person's whole way",
+  it: "R051, T-076: loses nothing acknowledged, leaves nothing half-made, keeps every event",
+  flow: "crash-flow.ts",
+  every: { local: 16, ci: 4 },
+  boundaries: 100,
+  timeoutMs: 600_000,
+  check,
 });

@@ -1,26 +1,10 @@
 // A person's way through sign-up, sign-in, step-up, factors and refresh, on a database of its own; kills itself at one
 // boundary. Prints a line for every answer that reached the caller, then "done".
-import { writeSync } from "node:fs";
 import { createSoftwareAuthenticator, createTestSegno, type SignedInBrowser, type TestBrowser } from "@segno/testing";
-import { sourceAt } from "./stores.js";
-import { watchStore } from "./watched-store.js";
+import { acknowledge, acknowledgeEnd, arm, database, dieAt } from "./crash-points.js";
 
-const [address = "", point = "0"] = process.argv.slice(2);
-const dieAt = Number(point);
-let boundary = 0;
-let isArmed = false;
-
-/** What a crash leaves changes with statements and commits alone, so a boundary lies after each of them. */
-function passBoundary(): void {
-  if (!isArmed) return;
-  boundary += 1;
-  if (boundary === dieAt) process.kill(process.pid, "SIGKILL");
-}
-
-const acknowledge = (what: Record<string, unknown>) => writeSync(1, `${JSON.stringify(what)}\n`);
-const database = watchStore(sourceAt(address), { after: passBoundary, committed: passBoundary });
 const test = await createTestSegno({ database, seed: `crash ${dieAt}` });
-isArmed = true;
+arm();
 
 interface Options {
   readonly attemptId: string;
@@ -97,6 +81,6 @@ for (let turn = 0; turn < 2; turn += 1) {
   refreshToken = body.refresh_token;
   acknowledge({ refreshToken });
 }
-acknowledge({ done: true, boundaries: boundary });
+acknowledgeEnd();
 await test.close();
 process.exit(0);
