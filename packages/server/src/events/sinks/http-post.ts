@@ -51,14 +51,15 @@ const notTheEvent: readonly number[] = [408, 425, 429];
 /**
  * Posts to one address through the checked way out, and reads what the answer's status means.
  * @param faults where everything wrong with the options is told; thrown here when there is any
+ * @param maxConnections as many as there are requests at the same time: one that waits for a connection uses up its time
  */
-export function createHttpPost(options: HttpSinkOptions, faults: OptionFaults): HttpPost {
+export function createHttpPost(options: HttpSinkOptions, faults: OptionFaults, maxConnections: number): HttpPost {
   checkChoice(faults, options);
   checkHttpChoice(faults, options);
   faults.throwIfAny();
   const { clock = systemClock, allowAddresses, allowHttpOnLocalhost, ca, timeoutMs } = options;
   const url = new URL(options.url);
-  const egress = createEgress({ allowAddresses, allowHttpOnLocalhost, ca, timeoutMs });
+  const egress = createEgress({ allowAddresses, allowHttpOnLocalhost, ca, timeoutMs, maxConnections });
   const refusal = egress.refusalOf(url);
   faults.require(refusal === undefined, `\`url\` is refused: ${refusal}`);
   faults.throwIfAny();

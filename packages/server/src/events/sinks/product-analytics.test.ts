@@ -24,7 +24,7 @@ const security: readonly SegnoEventType[] = [
   ...(["risk.alert", "token.issued", "token.exchanged", "token.refreshed", "token.revoked", "policy.decided"] as const),
   ...(["user.suspended", "subject.erased", "client.created", "client.revoked", "key.created", "key.rotated"] as const),
   ...(["key.retired", "key.compromised", "key.destroyed", "key.used", "key.custody_failed"] as const),
-  "key.custody_recovered",
+  ...(["key.custody_recovered", "slo.alert", "slo.recovered"] as const),
 ];
 
 describe.skipIf(noReceiver !== undefined)("productAnalyticsSink", { timeout: 30_000 }, () => {

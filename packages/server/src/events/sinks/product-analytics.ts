@@ -43,7 +43,7 @@ export function productAnalyticsSink(options: ProductAnalyticsSinkOptions): Even
   const isWriteKey =
     writeKey === undefined || (typeof writeKey === "string" && /^[\x21-\x39\x3b-\x7e]{1,200}$/.test(writeKey));
   faults.require(isWriteKey, "`writeKey` is text of up to 200 characters without spaces and colons");
-  const http = createHttpPost(options, faults);
+  const http = createHttpPost(options, faults, 1);
   const headers = {
     "content-type": "application/json",
     "user-agent": "segno",

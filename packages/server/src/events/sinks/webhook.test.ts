@@ -231,6 +231,18 @@ describe.skipIf(noReceiver !== undefined)("webhookSink", { timeout: 30_000 }, ()
     expect(most).toBe(4);
   });
 
+  it("has a connection for each of the requests that it may make at once", async () => {
+    let waiting: (() => void)[] = [];
+    receiver.answerWith(() => (response) => {
+      waiting.push(() => void response.writeHead(204).end());
+      if (waiting.length < 30) return;
+      for (const answer of waiting) answer();
+      waiting = [];
+    });
+    const batch = Array.from({ length: 30 }, (_, index) => outgoingEvent({ subject: `usr_${index}` }));
+    expect(await deliver(sinkWith({ parallel: 30, timeoutMs: 5_000 }), batch)).toEqual([]);
+  });
+
   it("begins nothing more once the receiver is away", async () => {
     let asked = 0;
     receiver.answerWith(() => {

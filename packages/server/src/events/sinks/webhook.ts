@@ -44,7 +44,7 @@ export function webhookSink(options: WebhookSinkOptions): EventSink {
   const secrets = parseWebhookSecrets(options.secrets) ?? [];
   faults.require(secrets.length > 0, "`secrets` is 1 to 5 different `whsec_` secrets of 24 to 64 bytes in base64");
   faults.require(isCount(parallel, 50), "`parallel` is a whole number from 1 to 50");
-  const http = createHttpPost(options, faults);
+  const http = createHttpPost(options, faults, parallel);
   return {
     ...choiceOf(options, options.name),
     async deliver(events, signal) {
