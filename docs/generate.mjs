@@ -64,7 +64,8 @@ function eventsPage() {
   return `# Events
 
 Written to an outbox table in the same transaction as the change they tell of, so a change without its event does not exist. Delivered at least
-once, in order per subject, with a stable \`id\`; a slow or failing subscriber delays nothing. How they get out: [event sinks](event-sinks.md). What
+once, in order per subject, with a stable \`id\`; a slow or failing subscriber delays nothing. In what order, and
+what happens when a receiver is away: [delivery](event-delivery.md); where they go: [event sinks](event-sinks.md). What
 to do about \`risk.alert\`: the [runbooks](../runbooks/README.md). What is made of them: the [funnel](funnel.md).
 
 On a wire an event is CloudEvents 1.0 JSON; its [JSON Schema](../reference/events.schema.json) is made of the same types as this page. In process
@@ -93,6 +94,10 @@ event data, and tests plant marked values in every input. The \`ui.*\` events ar
 
 **Bounded.** Refused sign-ins are told one by one, up to sixty a minute for each method, reason and process; the rest is counted and told as one event with
 \`count\`. Attempts that nobody finished likewise. Other sites' pages and unreadable requests write nothing.
+
+**In process.** A process without subscribers takes no events for them; of several processes with subscribers one gets each event. A call that throws, or takes longer
+than ten seconds, is tried again for that subscriber alone, twelve times over some twenty minutes; then the event is set aside and an error is logged. Events are kept for
+seven days (\`events.keepDays\`), and until every receiver has them.
 
 This page is generated from the code, the examples are from a recorded run.
 

@@ -17,7 +17,10 @@ export interface Service {
   readonly close: () => Promise<void>;
 }
 
-export async function startService(secret: string, options: Pick<SegnoOptions, "database" | "keys">): Promise<Service> {
+export async function startService(
+  secret: string,
+  options: Pick<SegnoOptions, "database" | "events" | "keys">,
+): Promise<Service> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://localhost:${(server.address() as AddressInfo).port}`;

@@ -1,8 +1,11 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { EventSink } from "@segno/server";
 import { vaultWrapped } from "@segno/server/custody";
 import { afterEach, describe, expect, it } from "vitest";
 import { isAsPromised, openShell, readSteps, type Step } from "../../test/runbook.js";
@@ -102,12 +105,79 @@ export const segno = createSegno({ production: false, keys: { custody: vaultWrap
     const env = { ...configured(folder, service, oldSecret), SEGNO_CONFIG: "./segno.ts" };
     return { folder, env: { ...env, VAULT_ADDR: address, VAULT_TOKEN: token, UNSEAL_KEY: vault.unsealKey } };
   },
+  async "event-sink-down.md"() {
+    const folder = newFolder();
+    const receiver = await startReceiver();
+    const sink: EventSink = {
+      name: "siem",
+      async deliver(events, signal) {
+        const body = events.map(({ cloudEvent }) => cloudEvent).join("\n");
+        const answer = await fetch(receiver.url, { method: "POST", body, signal });
+        const refused = (await answer.json()) as readonly string[];
+        return refused.map((id) => ({ id, reason: "status 422", isFinal: true }));
+      },
+    };
+    const database = join(folder, "segno.db");
+    const service = await serviceIn(oldSecret, { database, events: { sinks: [sink] } });
+    await service.signIn("ada@example.com");
+    const env = configured(folder, service, oldSecret);
+    const lettersOf = async () => (await runCli(["events", "dead-letters"], { cwd: folder, env })).stdout;
+    await expect.poll(lettersOf, { timeout: 20_000 }).toContain("user.created");
+    await receiver.stop();
+    await service.signIn("grace@example.com");
+    const sinksOf = async () => (await runCli(["events", "sinks"], { cwd: folder, env })).stdout;
+    await expect.poll(sinksOf, { timeout: 20_000 }).toContain("away");
+    // the page's own word for bringing the receiver back
+    const control = createServer(async (_, outgoing) => {
+      await receiver.start();
+      outgoing.end();
+    });
+    await new Promise<void>((resolve) => control.listen(0, "127.0.0.1", resolve));
+    open.push(() => control.close(), receiver.stop);
+    const controlUrl = `http://127.0.0.1:${(control.address() as AddressInfo).port}`;
+    return { folder, env: { ...env, SINK_URL: receiver.url, CONTROL_URL: controlUrl } };
+  },
 };
+
+/** A receiver of events that refuses what tells of new users, until it is started anew. */
+async function startReceiver(): Promise<{
+  readonly url: string;
+  readonly stop: () => Promise<void>;
+  readonly start: () => Promise<void>;
+}> {
+  let isMended = false;
+  let server = createServer();
+  const listen = async (port: number) => {
+    server = createServer(async (incoming, outgoing) => {
+      let body = "";
+      for await (const chunk of incoming) body += String(chunk);
+      const lines = body.split("\n").filter(Boolean);
+      const refused = isMended ? [] : lines.filter((line) => line.includes(".user.created."));
+      outgoing.end(JSON.stringify(refused.map((line) => (JSON.parse(line) as { readonly id: string }).id)));
+    });
+    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+    return (server.address() as AddressInfo).port;
+  };
+  const port = await listen(0);
+  const stop = async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    stop,
+    async start() {
+      isMended = true;
+      await listen(port);
+    },
+  };
+}
 
 /** `sleep` and `roll-out` as the sandbox has them: time is skipped, the service is started with the secret at hand. */
 function addStandIns(folder: string): void {
   const scripts = {
     sleep: 'curl -sS -X POST "$SEGNO_URL/__test/skip?seconds=$1"',
+    "restart-receiver": 'curl -sS "$CONTROL_URL"',
     "roll-out": 'curl -sS -X POST "$SEGNO_URL/__test/restart" --data-binary "$SEGNO_SECRET"',
   };
   for (const [name, line] of Object.entries(scripts)) {

@@ -57,10 +57,12 @@ function refusalOf(given: Partial<Refusal> | null): Refusal {
   return { id: String(id), reason: plain(reason) ?? "refused", isFinal: isFinal === true };
 }
 
-/** A code or a class, never a message: a message may quote anything. */
+/** A code or a class, never a message: a message may quote anything. What `fetch` throws has the code in its cause. */
 function faultOf(error: unknown): string {
   if (!(error instanceof Error)) return "rejected";
-  return plain("code" in error ? error.code : undefined) ?? plain(error.name) ?? "rejected";
+  const { cause } = error;
+  const codes = [error, cause].map((each) => (each instanceof Error && "code" in each ? plain(each.code) : undefined));
+  return codes.find((code) => code !== undefined) ?? plain(error.name) ?? "rejected";
 }
 
 function plain(text: unknown): string | undefined {
