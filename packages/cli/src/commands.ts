@@ -1,4 +1,6 @@
 import { auditExportCommand, auditStatusCommand } from "./audit/export.js";
+import { auditCompletenessCommand } from "./audit/completeness.js";
+import { auditListCommand } from "./audit/list.js";
 import { auditCheckProofCommand, auditProveCommand, auditShowCommand } from "./audit/prove.js";
 import { auditVerifyCommand } from "./audit/verify.js";
 import { auditWitnessCommand } from "./audit/witness.js";
@@ -9,6 +11,9 @@ import { replayCommand } from "./events/replay.js";
 import { sinksCommand } from "./events/sinks.js";
 import { tailCommand } from "./events/tail.js";
 import { funnelCommand } from "./funnel/funnel.js";
+import { evidenceBuildCommand } from "./evidence/build.js";
+import { evidenceHandOverCommand } from "./evidence/hand-over.js";
+import { evidenceVerifyCommand } from "./evidence/verify.js";
 import { keysCompromiseCommand } from "./keys/compromise.js";
 import { keysRotateCommand } from "./keys/rotate.js";
 import { keysStatusCommand } from "./keys/status.js";
@@ -41,6 +46,11 @@ export const commands: readonly Command[] = [
   auditCheckProofCommand,
   auditShowCommand,
   auditWitnessCommand,
+  auditListCommand,
+  auditCompletenessCommand,
+  evidenceBuildCommand,
+  evidenceHandOverCommand,
+  evidenceVerifyCommand,
   sloCommand,
   sloRulesCommand,
   sloDashboardCommand,

@@ -25,12 +25,17 @@ it("exports a named list; a change here needs a changeset", () => {
     "exportLog",
     "fileStorage",
     "findProof",
+    "handOverEvidence",
     "openWitness",
     "parseTrustedKeys",
     "parseWitnessPolicy",
     "pemSigner",
+    "readEvidence",
+    "replaceEvidence",
+    "verifyEvidence",
     "verifyLog",
     "verifyProof",
+    "writeEvidence",
   ]);
   expect(Object.keys(custody).toSorted()).toEqual([
     "awsKmsRemote",

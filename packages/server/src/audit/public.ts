@@ -14,3 +14,12 @@ export type { TileId } from "./log/tile.js";
 export { parseTrustedKeys, type TrustedKey } from "./log/trusted-keys.js";
 export { type LogReport, verifyLog, type VerifyLogOptions } from "./log/verify-log.js";
 export { parseWitnessPolicy, type WitnessPolicy } from "./log/witness-policy.js";
+export {
+  readBundle as readEvidence,
+  replaceBundle as replaceEvidence,
+  writeBundle as writeEvidence,
+} from "./evidence/bundle-file.js";
+export { handOver as handOverEvidence, type HandOver, type HandOverInput } from "./evidence/hand-over.js";
+export type { Manifest as EvidenceManifest } from "./evidence/manifest.js";
+export { type BundleFault, type BundleVerdict, verifyBundle as verifyEvidence } from "./evidence/verify-bundle.js";
+export type { BundleFiles } from "./evidence/zip.js";

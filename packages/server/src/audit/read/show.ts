@@ -16,7 +16,7 @@ export interface AuditEntry {
   /** Whom it happened to. */
   readonly subject: string | null;
   /** Who did it. */
-  readonly actor: unknown;
+  readonly actor: { readonly type: string | null; readonly id: string | null };
   readonly requestId: string | null;
   /** What the event says: where it is a change, with what it was before and after. */
   readonly data: unknown;
