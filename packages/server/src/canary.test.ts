@@ -14,6 +14,7 @@ import {
 import type { KyselyPlugin } from "kysely";
 import { describe, expect, it } from "vitest";
 import { faultsOf, type JsonSchema } from "../test/json-schema.js";
+import { startOtel } from "../test/otel-kit.js";
 import { testDatabases } from "../test/stores.js";
 import type { Db, Logger, Store } from "./engine.js";
 import type { StoreSource } from "./storage/index.js";
@@ -357,6 +358,7 @@ describe.each(kinds)("T-072: marked values ($name)", ({ skipped, create }) => {
     async (production) => {
       const database = await create();
       const heard = listen();
+      const otel = await startOtel();
       const store = failing(database.source());
       const mail = createMailCapture();
       const test = await createTestSegno({
@@ -366,7 +368,9 @@ describe.each(kinds)("T-072: marked values ($name)", ({ skipped, create }) => {
         // the thief below asks thousands of times
         rateLimit: production,
         logger: heard.logger,
-        telemetry: [heard.hook],
+        telemetry: [heard.hook, otel.hook],
+        metrics: true,
+        events: { sinks: [otel.sink] },
         email: { send: (message) => mail.send(message) },
         tokens: { introspectionClients: { rs: introspectionSecret } },
         consents: { marketing: { version: 1 } },
@@ -380,6 +384,12 @@ describe.each(kinds)("T-072: marked values ($name)", ({ skipped, create }) => {
       const { ada, call } = await live(test, heard, store, mail);
       await test.settle();
       const dump = await test.dump();
+      await expect.poll(async () => (await otel.flush(), otel.logs().length)).toBeGreaterThan(20);
+      expect(otel.spans().length).toBeGreaterThan(100);
+      expect(otel.points().length).toBeGreaterThan(20);
+      const exported = [...otel.raw];
+      const scraped = (await test.segno.metricsText()).split("\n");
+      await otel.close();
 
       const rows = rowsOf(dump).filter(({ table }) => table === "segno_outbox");
       expect(rows.some(({ row }) => row["type"] === "ui.ceremony_ended")).toBe(true);
@@ -390,7 +400,7 @@ describe.each(kinds)("T-072: marked values ($name)", ({ skipped, create }) => {
 
       const { secrets, logged, traced, events, problems } = heard;
       expect(secrets.size).toBeGreaterThan(25);
-      for (const [where, texts] of Object.entries({ logged, traced, events, problems })) {
+      for (const [where, texts] of Object.entries({ logged, traced, events, problems, exported, scraped })) {
         expect(texts.length, where).toBeGreaterThan(2);
         const isDevelopmentLog = where === "logged" && !production;
         // in development a failure's stack is logged, and a driver may quote the row in it

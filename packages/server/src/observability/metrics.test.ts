@@ -16,7 +16,7 @@ it("the page shows every metric, its labels and what it tells", () => {
   const table = ["| metric | for Prometheus | kind | labels | |", "| --- | --- | --- | --- | --- |", ...rows].join(
     "\n",
   );
-  const [before = "", after = ""] = [text.slice(0, text.indexOf(begin)), text.slice(text.indexOf(end))];
+  const [before, after] = [text.slice(0, text.indexOf(begin)), text.slice(text.indexOf(end))];
   const wanted = `${before}${begin}\n${table}\n\n${after}`;
   if (process.env["SEGNO_UPDATE_DOCS"] === "1") writeFileSync(page, wanted);
   // the formatter sets the columns
