@@ -203,7 +203,7 @@ export function createRoutes(send: Send, effects: RouteEffects): Routes {
     user: {
       get: () => then(call<User>("GET", "/v1/user"), effects.userChanged),
       update: (input) => then(call<User>("PATCH", "/v1/user", input), effects.userChanged),
-      delete: () => then(call<void>("DELETE", "/v1/user"), effects.signedOut),
+      delete: () => then(call<void>("DELETE", "/v1/user", {}), effects.signedOut),
       startEmail: (input) => attempt("/v1/user/email/start", input),
       verifyEmail: (input) => then(attempt<User>("/v1/user/email/verify", input), effects.userChanged),
     },

@@ -5,10 +5,20 @@ type Body = Readonly<Record<string, unknown>>;
 type Answer = (body: Body) => Response | Promise<Response>;
 
 export function problem(status: number, code: string, when = "never", headers: Record<string, string> = {}): Response {
-  return new Response(JSON.stringify({ code, title: `title of ${code}`, status, retry: { when }, requestId: "r" }), {
-    status,
-    headers,
-  });
+  return new Response(
+    JSON.stringify({
+      code,
+      title: `title of ${code}`,
+      status,
+      retry: { when },
+      requestId: "r",
+      supportCode: "7K3M-9QXA",
+    }),
+    {
+      status,
+      headers,
+    },
+  );
 }
 
 export interface ServiceDouble {

@@ -50,6 +50,7 @@ export type {
   Store,
   StoredToken,
   TokenSigner,
+  WatchedRequest,
 } from "./ports.js";
 
 /** What every verb may need. Built once by `segno.ts`; verbs take it as their first argument. */

@@ -6,6 +6,7 @@ import type {
   NoteAttributes,
   Personal,
   PublicJwk,
+  SegnoError,
   SegnoEventData,
   SegnoEventType,
   TelemetryHook,
@@ -164,12 +165,23 @@ export interface ObservedRequest {
   readonly attributes: Readonly<Record<string, TelemetryValue>>;
 }
 
+/** A request that is only counted. */
+export interface WatchedRequest {
+  readonly note: NoteAttributes;
+  end(error: SegnoError | undefined): void;
+}
+
 /** Lets telemetry hooks look on. Without hooks everything here just runs the work. */
 export interface Observer {
   /** False without hooks: what only they would read need not be made. */
   readonly isOn: boolean;
   /** A request: steps that run within it are its steps, also those of other folders. */
   request<Result>(request: ObservedRequest, run: (note: NoteAttributes) => Promise<Result>): Promise<Result>;
+  /**
+   * The short way for a request, where everybody who looks on only counts: no steps, no trace. Undefined where somebody wants
+   * to know more.
+   */
+  readonly watch: ((operation: string) => WatchedRequest) | undefined;
   /** A step of the request under way, or of none. */
   step<Result>(
     operation: string,

@@ -100,6 +100,25 @@ describe("SignIn", () => {
     expect(get).not.toHaveBeenCalled();
   });
 
+  it("R050: an error shows a support code to read out, in both languages, also when no answer came", async () => {
+    await open();
+    await type(/email/i, "ada@example.com");
+    await click(/continue with email/i);
+    await type(/^code/i, "000000");
+    await click(/^continue$/i);
+    expect(screen.getByText("Support code: 7K3M-9QXA")).toBeDefined();
+    expect(await violations()).toEqual([]);
+    cleanup();
+
+    const german = await open({ german: true });
+    german.service.reply("POST /v1/email/start", () => {
+      throw new TypeError("offline");
+    });
+    await type(/e-mail/i, "ada@example.com");
+    await click(/weiter mit e-mail/i);
+    expect(screen.getByRole("alert").textContent).toMatch(/Support-Code: [0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/);
+  });
+
   it("R060: by mail, with a wrong code first; the focus follows", async () => {
     const onSignedIn = vi.fn();
     const { service } = await open({ onSignedIn });

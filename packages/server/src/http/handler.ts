@@ -70,6 +70,7 @@ export function createHandler(exchange: Exchange): Handler {
 export function createExchange(parts: HandlerParts): Exchange {
   const { config } = parts;
   const router = createRouter(parts.routes, (route) => locationsOf(route, config));
+  const operations = new Map(parts.routes.map((route) => [route, `http.${route.operationId}`]));
   const resolveClient = createClientIpResolver(config.clientIp);
   const warnOnce = addressWarning(parts);
   const exchange: ExchangeParts = {
@@ -88,6 +89,13 @@ export function createExchange(parts: HandlerParts): Exchange {
     const run = (note?: NoteAttributes) =>
       timed(ending, () => answer(exchange, { request, peer, path, requestId, client, match, note }));
     if (!parts.observer.isOn || match.kind !== "found") return (await run()).response;
+    const { watch } = parts.observer;
+    if (watch !== undefined) {
+      const watched = watch(operations.get(match.route) ?? "http.other");
+      const answered = await run(watched.note);
+      watched.end(answered.error);
+      return answered.response;
+    }
     return await observed(parts.observer, observedRequest(exchange, { request, client, requestId }, match.route), run);
   };
 }

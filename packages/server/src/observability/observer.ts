@@ -10,7 +10,7 @@ import {
   type TelemetryValue,
   withTelemetry,
 } from "@segno/core";
-import type { NewEvent, Observer, Store } from "../engine.js";
+import type { NewEvent, Observer, Store, WatchedRequest } from "../engine.js";
 import { isCounting } from "./counting.js";
 
 /** What runs now: its operation, and what its transaction wrote so far. */
@@ -19,9 +19,11 @@ interface Current {
   readonly written: NewEvent[] | undefined;
 }
 
+const nothing: Readonly<Record<string, TelemetryValue>> = Object.freeze({});
 const noNotes: NoteAttributes = () => {};
 const silent: Observer = {
   isOn: false,
+  watch: undefined,
   request: (_request, run) => run(noNotes),
   step: (_operation, _attributes, run) => run(noNotes),
   hooksWith: (hooks) => ({
@@ -73,6 +75,10 @@ export function createObserver(given: readonly TelemetryHook[]): EngineObserver 
 
   const observer: Observer = {
     isOn: true,
+    watch:
+      counting === undefined
+        ? undefined
+        : (operation) => watchWith(counting, { operation, requestId: null, attributes: nothing }),
     request:
       counting === undefined
         ? ({ operation, requestId, traceparent, attributes }, work) =>
@@ -132,32 +138,42 @@ function quietly(stage: () => void | Promise<void> | undefined): void {
 }
 
 /** The short way, for those who only count. */
+function watchWith(
+  hooks: readonly TelemetryHook[],
+  context: Pick<OperationContext, "operation" | "requestId" | "attributes">,
+): WatchedRequest {
+  const startedMs = performance.now();
+  let attributes: Record<string, TelemetryValue> | undefined;
+  return {
+    note(noted) {
+      attributes = attributes === undefined ? { ...noted } : Object.assign(attributes, noted);
+    },
+    end(error) {
+      const durationMs = performance.now() - startedMs;
+      const outcome = error === undefined ? "success" : "failure";
+      const end: OperationEnd =
+        attributes === undefined ? { outcome, durationMs } : { outcome, durationMs, attributes };
+      for (const hook of hooks) {
+        if (error !== undefined) quietly(() => hook.error?.(context, error, end));
+        quietly(() => hook.finally?.(context, end));
+      }
+    },
+  };
+}
+
 async function count<Result>(
   hooks: readonly TelemetryHook[],
   context: Pick<OperationContext, "operation" | "requestId" | "attributes">,
   work: (note: NoteAttributes) => Promise<Result>,
 ): Promise<Result> {
-  const startedMs = performance.now();
-  let attributes: Record<string, TelemetryValue> | undefined;
-  const endOf = (outcome: OperationEnd["outcome"]): OperationEnd => {
-    const durationMs = performance.now() - startedMs;
-    return attributes === undefined ? { outcome, durationMs } : { outcome, durationMs, attributes };
-  };
-  let end: OperationEnd | undefined;
+  const { note, end } = watchWith(hooks, context);
   try {
-    const result = await work((noted) => {
-      attributes = attributes === undefined ? { ...noted } : Object.assign(attributes, noted);
-    });
-    end = endOf("success");
+    const result = await work(note);
+    end(undefined);
     return result;
   } catch (caught) {
-    const failed = endOf("failure");
-    end = failed;
-    for (const hook of hooks) quietly(() => hook.error?.(context, SegnoError.from(caught), failed));
+    end(SegnoError.from(caught));
     throw caught;
-  } finally {
-    const last = end ?? endOf("failure");
-    for (const hook of hooks) quietly(() => hook.finally?.(context, last));
   }
 }
 

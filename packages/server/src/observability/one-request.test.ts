@@ -68,6 +68,32 @@ describe("OpenTelemetry", () => {
     expect(spans.map(({ spanId }) => spanId)).toContain(logs[0]?.spanId);
   });
 
+  it("R041: a decision carries the id of the request it was made for, on the span and as an event", async () => {
+    const { browser } = await test.signInAs("ada@example.com");
+    const page: ClientSpan[] = [];
+    const { client } = createInMemoryClient(test.segno, { browser, onSpan: (span) => void page.push(span) });
+    test.clock.advance({ hours: 1 });
+    const refused = await client.user.delete();
+    expect(refused.error?.code).toBe("insufficient_user_authentication");
+    await test.settle();
+    await deliver(test.events);
+    const requestId = refused.error?.requestId;
+    const [request] = otel.spans().filter(({ name }) => name === "segno.http.deleteUser");
+    expect(request?.attributes).toMatchObject({
+      "segno.request.id": requestId,
+      "segno.auth": "authenticated",
+      "error.type": "insufficient_user_authentication",
+    });
+    expect(page.at(-1)).toMatchObject({ requestId, traceId: request?.traceId, spanId: request?.parentSpanId });
+    const decided = otel.logs().filter(({ eventName }) => eventName === "segno.policy.decided");
+    expect(decided).toHaveLength(1);
+    expect(decided[0]).toMatchObject({
+      traceId: request?.traceId,
+      severity: "WARN",
+      attributes: { "segno.request.id": requestId, "segno.decision": "deny" },
+    });
+  });
+
   it("R042: the parts of one sign-in are one trace, and each part says how it ended", async () => {
     const browser: ClientSpan[] = [];
     await signIn((span) => void browser.push(span));
