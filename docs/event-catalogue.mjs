@@ -89,6 +89,7 @@ export function schemaOf({ events, failureClasses }) {
     experiment: plain,
     variant: plain,
     traceid: { type: "string", pattern: "^[0-9a-f]{32}$" },
+    traceparent: { type: "string", pattern: "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$" },
     outcome: { enum: ["success", "failure"] },
     failureclass: { enum: failureClasses },
     data: { type: "object" },

@@ -80,6 +80,7 @@ makers and versions. What is not known is left out of the JSON and \`null\` in p
 | \`subject\` | \`subject\` | who it happened to: the user's id |
 | \`actor\` | \`actortype\`, \`actorid\` | who did it: a \`user\`, a \`service\` by its client id, an \`operator\` by \`segno.api\` or the command line, the \`system\` |
 | \`requestId\`, \`traceId\` | \`requestid\`, \`traceid\` | finds the request in logs; the trace that the request said it is part of |
+| \`traceparent\` | \`traceparent\` | the trace and span that wrote it (W3C Trace Context), where tracing is on |
 | \`sessionId\`, \`clientId\` | \`sessionid\`, \`clientid\` | in which session, by which client |
 | \`deviceId\` | \`deviceid\` | a pseudonym of a browser that signed in here before, made of its cookie by a MAC |
 | \`deviceClass\` | \`deviceclass\` | \`phone\`, \`tablet\`, \`desktop\` or \`other\`, as the user agent says |
