@@ -13,7 +13,7 @@ export { deviceIdOf, knownBrowserOf, rememberBrowser } from "./known-browser.js"
 export { hashSecret } from "./hash.js";
 export { tokenBinding } from "./token-binding.js";
 export { requireOwnAttempt } from "./require-own-attempt.js";
-export { factsOf, tellRefused, tellSummedUp } from "./tell-refused.js";
+export { tellRefused, tellSummedUp } from "./tell-refused.js";
 export { isRefusal, type Refusal, refusalError, runSignIn, type SignInRun } from "./run-sign-in.js";
 export { tellAbandoned } from "./tell-abandoned.js";
 export { attemptData, attemptSeconds, type StartAttempt, startAttempt } from "./start-attempt.js";

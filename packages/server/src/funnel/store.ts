@@ -1,7 +1,7 @@
 import type { SegnoEventType } from "@segno/core";
 import type { Db } from "../engine.js";
 
-const types: readonly SegnoEventType[] = [
+const types: ReadonlySet<SegnoEventType> = new Set([
   "attempt.started",
   "login.success",
   "login.failure",
@@ -10,7 +10,7 @@ const types: readonly SegnoEventType[] = [
   "ui.ceremony_started",
   "ui.ceremony_ended",
   "ui.abandoned",
-];
+]);
 
 /** A portion of the events that a funnel is made of, oldest first. */
 export function selectFunnelRows(

@@ -3,9 +3,9 @@ import type { SegnoOptions } from "../config.js";
 import type { Logger, RequestFacts } from "../engine.js";
 import type { Incoming } from "./incoming.js";
 import type { RouteContext } from "./route.js";
+import { parseTraceparent } from "./traceparent.js";
 
 const plain = /^[A-Za-z0-9._-]{1,64}$/;
-const traceparent = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 type FactsOf = (request: Incoming, cookies: RouteContext["cookies"]) => RequestFacts;
 
@@ -42,7 +42,7 @@ export function createRequestFacts(
   };
   return (request, cookies) => {
     const deviceId = parts.deviceIdOf(cookies);
-    const traceId = traceparent.exec(request.headers.get("traceparent") ?? "")?.[1];
+    const traceId = parseTraceparent(request.headers.get("traceparent"))?.traceId;
     const trial = ask("experiment", experiment && (() => experiment(request)));
     return {
       deviceClass: parts.deviceClassOf(request.headers.get("user-agent")),
