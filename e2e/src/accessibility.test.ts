@@ -1,25 +1,16 @@
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
 import { axeViolations } from "./axe.ts";
-import { launchBrowser, openDevice } from "./browser.ts";
+import { useDevices } from "./devices.ts";
 import { askForMail, newestMail, signUpWithPasskey } from "./journeys.ts";
 import { startQuickstart } from "./quickstart.ts";
-import type { RunningApp } from "./running-app.ts";
 
 const pictures = fileURLToPath(new URL("../screenshots/", import.meta.url));
-let app: RunningApp;
-let browser: Browser;
+const { device } = useDevices(startQuickstart);
 
-beforeAll(async () => {
-  mkdirSync(pictures, { recursive: true });
-  [app, browser] = await Promise.all([startQuickstart(), launchBrowser()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await app?.stop();
-});
+beforeAll(() => void mkdirSync(pictures, { recursive: true }));
 
 describe.each([
   { name: "wide-light", width: 1280, dark: false },
@@ -27,7 +18,7 @@ describe.each([
   { name: "phone-dark", width: 375, dark: true },
 ])("R064: $name", ({ name, width, dark }) => {
   it("every page passes axe and fits the screen", async () => {
-    const { page, context } = await openDevice(browser, { url: app.url, width, dark });
+    const { page } = await device({ width, dark });
     await check(page, `${name}-home`, "/");
     await check(page, `${name}-sign-in`, "/sign-in");
     await askForMail(page, `${name}@example.com`);
@@ -39,13 +30,12 @@ describe.each([
     await page.getByRole("button", { name: /^Remove / }).waitFor();
     await inspect(page, `${name}-account`);
     await check(page, `${name}-orders`, "/orders");
-    await context.close();
   });
 });
 
 describe("R064: keyboard only", () => {
   it("signs up and signs out without a pointer", async () => {
-    const { page, context } = await openDevice(browser, { url: app.url });
+    const { page } = await device();
     await page.goto("/");
     await tabTo(page, "Sign in");
     await page.keyboard.press("Enter");
@@ -59,11 +49,10 @@ describe("R064: keyboard only", () => {
     await tabTo(page, "Sign out");
     await page.keyboard.press("Enter");
     await page.getByRole("navigation").getByRole("link", { name: "Sign in" }).waitFor();
-    await context.close();
   });
 
   it("signs in by a mailed code without a pointer; the focus goes to the code", async () => {
-    const { page, context } = await openDevice(browser, { url: app.url, hasPasskeys: false });
+    const { page } = await device({ hasPasskeys: false });
     await page.goto("/sign-in");
     await page.getByLabel("Email", { exact: true }).focus();
     await page.keyboard.type("keyboard@example.com");
@@ -72,7 +61,6 @@ describe("R064: keyboard only", () => {
     await page.keyboard.type((await newestMail(page, "keyboard@example.com")).code);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Security" }).waitFor();
-    await context.close();
   });
 });
 

@@ -1,32 +1,12 @@
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
 import { axeViolations } from "./axe.ts";
-import { type Device, type DeviceOptions, launchBrowser, openDevice } from "./browser.ts";
+import { useDevices } from "./devices.ts";
 import { askForMail, newestMail, signOut, signUpWithPasskey, typeCode } from "./journeys.ts";
 import { readMailboxPage, startNextApp } from "./next-app.ts";
-import type { RunningApp } from "./running-app.ts";
 
 const signInThenAccount = "/sign-in?returnTo=%2Faccount";
-let app: RunningApp;
-let browser: Browser;
-const devices: Device[] = [];
-
-async function device(options: Partial<DeviceOptions> = {}): Promise<Device> {
-  const opened = await openDevice(browser, { url: app.url, ...options });
-  devices.push(opened);
-  return opened;
-}
-
-beforeAll(async () => {
-  [app, browser] = await Promise.all([startNextApp(), launchBrowser()]);
-});
-afterEach(async () => {
-  await Promise.all(devices.splice(0).map(({ context }) => context.close()));
-});
-afterAll(async () => {
-  await browser?.close();
-  await app?.stop();
-});
+const { url, device } = useDevices(startNextApp);
 
 /** Somebody who signed in by mail and has a passkey since: a session that is weaker than the account. */
 async function signInByMailAndAddPasskey(page: Page, email: string): Promise<void> {
@@ -46,7 +26,7 @@ describe("the Next app", () => {
     await page.getByLabel("Email", { exact: true }).fill("back@example.com");
     await page.getByRole("button", { name: "Create account with a passkey" }).click();
     await page.getByRole("heading", { name: "Orders" }).waitFor();
-    expect(page.url()).toBe(`${app.url}/orders?from=mail`);
+    expect(page.url()).toBe(`${url()}/orders?from=mail`);
   });
 
   it("makes no session request on a page load, because the server gives the seed", async () => {
@@ -104,7 +84,7 @@ describe("the Next app", () => {
     await page.getByRole("button", { name: "Confirm that it is you" }).click();
     await dialog.getByRole("button", { name: "Confirm with a passkey" }).click();
     await page.getByText("Confirmed with assurance phr").waitFor();
-    expect(page.url()).toBe(`${app.url}/payments`);
+    expect(page.url()).toBe(`${url()}/payments`);
     expect(requests).not.toContain("POST /v1/passkeys/sign-in/verify");
     await page.goto("/account");
     const sessions = page.getByRole("region", { name: "Where you are signed in" });
@@ -125,7 +105,7 @@ describe("the Next app", () => {
     await dialog.getByRole("button", { name: "Add a passkey" }).click();
     await dialog.getByRole("button", { name: "Confirm with a passkey" }).click();
     await page.getByText("Confirmed with assurance phr").waitFor();
-    expect(page.url()).toBe(`${app.url}/payments`);
+    expect(page.url()).toBe(`${url()}/payments`);
   });
 
   it("R077: an API that asks for a passkey gets its answer after the step-up, and the focus comes back", async () => {

@@ -1,33 +1,12 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { axeViolations } from "./axe.ts";
-import { type Device, type DeviceOptions, launchBrowser, openDevice } from "./browser.ts";
+import { useDevices } from "./devices.ts";
 import { askForMail, newestMail, signInByCode, signOut, signUpWithPasskey, typeCode } from "./journeys.ts";
 import { startQuickstart } from "./quickstart.ts";
-import type { RunningApp } from "./running-app.ts";
 
-let app: RunningApp;
-let browser: Browser;
-const devices: Device[] = [];
-
-async function device(options: Partial<DeviceOptions> = {}): Promise<Device> {
-  const opened = await openDevice(browser, { url: app.url, ...options });
-  devices.push(opened);
-  return opened;
-}
-
-beforeAll(async () => {
-  [app, browser] = await Promise.all([startQuickstart(), launchBrowser()]);
-});
-afterEach(async () => {
-  await Promise.all(devices.splice(0).map(({ context }) => context.close()));
-});
-afterAll(async () => {
-  await browser?.close();
-  await app?.stop();
-});
+const { url, device } = useDevices(startQuickstart);
 
 it("the development server hands out neither the database nor its secret", async () => {
   const folder = fileURLToPath(new URL("../../examples/quickstart/.segno/", import.meta.url));
@@ -42,7 +21,7 @@ it("the development server hands out neither the database nor its secret", async
       `/@fs${folder}probe`,
     ];
     for (const path of paths) {
-      const answer = await fetch(app.url + path);
+      const answer = await fetch(url() + path);
       expect([answer.status, (await answer.text()).includes("canary")], path).toEqual([403, false]);
     }
   } finally {

@@ -2,6 +2,8 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { backend } from "#crypto";
 import { encodeBase64Url } from "../base64url.js";
 import type { SigningAlgorithm } from "./algorithms.js";
+import { rememberedTokensSuite } from "./remembered-tokens.suite.js";
+import { tokenSpellingsSuite } from "./token-spellings.suite.js";
 import { createLocalKeySet } from "./local-key-set.js";
 import {
   audience,
@@ -11,20 +13,13 @@ import {
   issuedAt,
   issuer,
   outcome,
-  signBytes,
   signTexts,
   signToken,
   testKey,
   turnableClock,
 } from "./token.double.js";
-import { type AccessTokenVerifierOptions, createAccessTokenVerifier } from "./verify-access-token.js";
-
-const key = testKey("key-1");
-const keys = createLocalKeySet({ keys: [key.jwk] });
-
-function verifierWith(options: Partial<AccessTokenVerifierOptions> = {}) {
-  return createAccessTokenVerifier({ issuer, audience, keys, clock: turnableClock(), ...options });
-}
+import { key, verifierWith } from "./verifier.double.js";
+import { type AccessTokenVerifierOptions } from "./verify-access-token.js";
 
 /** The behaviour of the verifier, whichever crypto backend is under it. */
 export function accessTokenSuite(expectedBackend: "node" | "web"): void {
@@ -267,157 +262,8 @@ export function accessTokenSuite(expectedBackend: "node" | "web"): void {
     });
   });
 
-  describe("spellings", () => {
-    it("T-062: accepts one spelling of a token and refuses the others, cached or not", async () => {
-      const verifier = verifierWith();
-      const token = signToken(key);
-      const [header = "", payload = "", signature = ""] = token.split(".");
-      const last = signature.slice(-1);
-      const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-      const sameBits = [...alphabet].filter(
-        (c) => c !== last && alphabet.indexOf(c) >> 4 === alphabet.indexOf(last) >> 4,
-      );
-      const spellings = [
-        ...sameBits.map((c) => `${header}.${payload}.${signature.slice(0, -1)}${c}`),
-        `${token}==`,
-        `${token}=`,
-        `${token}\n`,
-        ` ${token}`,
-        `${header}.${payload}.${signature.slice(0, 20)} ${signature.slice(20)}`,
-        `${header}.${payload}.${signature}.`,
-        `${header}=.${payload}.${signature}`,
-        token.includes("-") || token.includes("_") ? token.replaceAll("-", "+").replaceAll("_", "/") : `${token}+`,
-      ];
-      expect(sameBits).toHaveLength(15);
-      await verifier.verify(token);
-      for (const spelling of spellings) {
-        expect(await outcome(() => verifier.verify(spelling)), spelling.slice(-12)).not.toBe("accepted");
-      }
-      expect(await outcome(() => verifier.verify(token))).toBe("accepted");
-    });
-
-    it.each([undefined, null, 7, {}, ["a.b.c"], "", ".", "..", "a.b", "a..c", ".b.c", "a.b.", "a.b.c.d"])(
-      "refuses %j as a token",
-      async (token) => {
-        expect(await outcome(() => verifierWith().verify(token as string))).toBe("token_malformed");
-        expect(await outcome(() => verifierWith({ cache: false }).verify(token as string))).toBe("token_malformed");
-        if (isSync) expect(await outcome(() => verifierWith().verifySync(token as string))).toBe("token_malformed");
-      },
-    );
-
-    it("refuses a signature of the wrong length and a foreign signature", async () => {
-      const token = signToken(key);
-      const input = token.slice(0, token.lastIndexOf("."));
-      const signature = signBytes(key, input);
-      for (const bytes of [signature.subarray(1), new Uint8Array([...signature, 0]), new Uint8Array(64)]) {
-        expect(await outcome(() => verifierWith().verify(`${input}.${encodeBase64Url(bytes)}`))).toBe(
-          "token_signature",
-        );
-      }
-      const foreign = signToken({ ...testKey("key-1") });
-      expect(await outcome(() => verifierWith().verify(foreign))).toBe("token_signature");
-      if (isSync) expect(await outcome(() => verifierWith().verifySync(foreign))).toBe("token_signature");
-    });
-
-    it("checks signatures whose r or s begins with zero bytes", async () => {
-      const verifier = verifierWith({ cache: false });
-      for (let attempt = 0; attempt < 600; attempt += 1) {
-        expect(await outcome(() => verifier.verify(signToken(key, goodClaims({ jti: `t-${attempt}` }))))).toBe(
-          "accepted",
-        );
-      }
-    });
-  });
-
-  describe("cache and revocation", () => {
-    it("T-056: a cached token answers for itself alone", async () => {
-      const verifier = verifierWith();
-      const tokens = Array.from({ length: 50 }, (_, index) => signToken(key, goodClaims({ sub: `user-${index}` })));
-      for (let round = 0; round < 3; round += 1) {
-        for (const [index, token] of tokens.entries()) {
-          expect((await verifier.verify(token)).sub).toBe(`user-${index}`);
-        }
-      }
-      const token = signToken(key);
-      await verifier.verify(token);
-      const other = verifierWith({ audience: "https://elsewhere.example" });
-      expect(await outcome(() => other.verify(token))).toBe("token_audience");
-    });
-
-    it("answers a repeated token from the cache without any signature check", async () => {
-      const verifier = verifierWith();
-      const token = signToken(key);
-      const first = await verifier.verify(token);
-      const check = vi.spyOn(backend, "verify");
-      expect(await verifier.verify(token)).toBe(first);
-      if (isSync) expect(verifier.verifySync(token)).toBe(first);
-      expect(check).not.toHaveBeenCalled();
-    });
-
-    it("T-056: revocation refuses a cached token at once, and forget drops it", async () => {
-      const revoked = new Set<string>();
-      const verifier = verifierWith({ isRevoked: (claims) => revoked.has(claims.sid) });
-      const token = signToken(key);
-      await verifier.verify(token);
-      revoked.add("session-1");
-      expect(await outcome(() => verifier.verify(token))).toBe("token_revoked");
-      if (isSync) expect(await outcome(() => verifier.verifySync(token))).toBe("token_revoked");
-      revoked.clear();
-      await verifier.verify(token);
-      expect(verifier.forget({ sid: "other" })).toBe(0);
-      expect(verifier.forget({})).toBe(0);
-      expect(verifier.forget({ sid: "session-1" })).toBe(1);
-      expect(verifierWith({ cache: false }).forget({ sid: "session-1" })).toBe(0);
-    });
-
-    it("asks an asynchronous isRevoked too, and takes anything but false as revoked", async () => {
-      const token = signToken(key);
-      for (const answer of [true, undefined, null, 0, "no"]) {
-        const verifier = verifierWith({ isRevoked: async () => answer as boolean });
-        expect(await outcome(() => verifier.verify(token))).toBe("token_revoked");
-      }
-      const good = verifierWith({ isRevoked: async () => false });
-      expect(await outcome(() => good.verify(token))).toBe("accepted");
-      expect(await outcome(() => good.verify(token))).toBe("accepted");
-      expect(good.verifySync(token)).toBeUndefined();
-    });
-
-    it("fails closed when isRevoked throws", async () => {
-      const throwing = () => {
-        throw new Error("store down");
-      };
-      const token = signToken(key);
-      expect(await outcome(() => verifierWith({ isRevoked: throwing }).verify(token))).toBe("store_unavailable");
-      const rejecting = verifierWith({ isRevoked: () => Promise.reject(new Error("store down")) });
-      expect(await outcome(() => rejecting.verify(token))).toBe("store_unavailable");
-      expect(rejecting.verifySync(token)).toBeUndefined();
-      if (isSync) {
-        const sync = verifierWith({ isRevoked: throwing });
-        expect(await outcome(() => sync.verifySync(token))).toBe("store_unavailable");
-      }
-    });
-
-    it("forgets a cached token once its key has left the set", async () => {
-      let current = keys;
-      const moving = {
-        current: (query: Parameters<typeof keys.current>[0]) => current.current(query),
-        resolve: (query: Parameters<typeof keys.current>[0]) => current.resolve(query),
-      };
-      const verifier = verifierWith({ keys: moving });
-      const token = signToken(key);
-      await verifier.verify(token);
-      current = createLocalKeySet({ keys: [] });
-      expect(await outcome(() => verifier.verify(token))).toBe("token_key_unknown");
-      if (isSync) expect(verifier.verifySync(token)).toBeUndefined();
-    });
-
-    it("stays within its bound, dropping the oldest", async () => {
-      const verifier = verifierWith({ cache: { maxEntries: 2 } });
-      for (const jti of ["a", "b", "c"]) await verifier.verify(signToken(key, goodClaims({ jti })));
-      expect(verifier.forget({ jti: "a" })).toBe(0);
-      expect(verifier.forget({ sub: "user-1" })).toBe(2);
-    });
-  });
+  tokenSpellingsSuite(isSync);
+  rememberedTokensSuite(isSync);
 
   it("gives every one of many concurrent callers the answer to their own token", async () => {
     const verifier = verifierWith();
