@@ -1,3 +1,4 @@
+import { auditAskWitnessCommand } from "./audit/ask-witness.js";
 import { auditExportCommand, auditStatusCommand } from "./audit/export.js";
 import { auditCompletenessCommand } from "./audit/completeness.js";
 import { auditListCommand } from "./audit/list.js";
@@ -51,6 +52,7 @@ export const commands: readonly Command[] = [
   evidenceBuildCommand,
   evidenceHandOverCommand,
   evidenceVerifyCommand,
+  auditAskWitnessCommand,
   sloCommand,
   sloRulesCommand,
   sloDashboardCommand,

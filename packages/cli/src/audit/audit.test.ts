@@ -1,5 +1,8 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { testKey, testSigner, writeTestLog } from "../../../server/test/audit-kit.js";
@@ -97,6 +100,51 @@ describe("R099: one leaf", () => {
   });
 });
 
+type Segno = (...args: readonly string[]) => ReturnType<typeof runCli>;
+
+/** Asks a witness that runs as a server, as its operator would start it. */
+async function askRealWitness(segno: Segno, keys: string): Promise<void> {
+  writeKey("w.pem");
+  folder.write("log-keys.txt", keys);
+  const port = await freePort();
+  const args = ["--name", "witness.example/w", "--key", "w.pem", "--keys", "log-keys.txt", "--state", "w"];
+  const witness = spawn(process.execPath, [...command, "audit", "witness", ...args, "--listen", String(port)], {
+    cwd: folder.path,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  try {
+    let said = "";
+    for await (const chunk of witness.stderr) {
+      said += String(chunk);
+      if (said.includes("listening")) break;
+    }
+    const key = /^witness\S+$/m.exec(said)?.[0] ?? "";
+    folder.write("policy.txt", `witness w ${key}\nquorum w\n`);
+    const url = `http://127.0.0.1:${port}`;
+    const asked = await segno("ask-witness", "--url", url, "--witness-key", key, "--config", "segno.mjs");
+    expect(`${asked.stdout}${asked.stderr}`).toContain("witness.example/w cosigned the log");
+    const away = `http://127.0.0.1:${await freePort()}`;
+    const missed = await segno("ask-witness", "--url", away, "--witness-key", key, "--config", "segno.mjs");
+    expect(missed.stderr).toContain("No witness answers");
+  } finally {
+    witness.kill();
+  }
+}
+
+/** As openssl genpkey -algorithm ed25519 writes it. */
+function writeKey(name: string): void {
+  const { privateKey } = generateKeyPairSync("ed25519");
+  folder.write(name, String(privateKey.export({ type: "pkcs8", format: "pem" })));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 for (const kind of cliDatabases) {
   describe.skipIf(kind.skipped !== undefined)(`R099: the log of an engine on ${kind.name}`, () => {
     it("is exported, verifies with the keys the engine names, and its leaves are proven and shown", async () => {
@@ -129,14 +177,18 @@ for (const kind of cliDatabases) {
       expect((await segno("prove", "--index", "1", "--config", "segno.mjs", "--out", "p")).code).toBe(0);
       expect((await segno("check-proof", "p", "--keys", "engine-keys.txt")).stdout).toContain("event.type");
       expect((await segno("show", "--index", "1", "--config", "segno.mjs")).stdout).toMatch(/^leaf 1\n.*event\.time/s);
+      await askRealWitness(segno, keys);
+      expect((await segno("export", "out", "--config", "segno.mjs")).code).toBe(0);
+      const witnessed = await segno("verify", "out", "--keys", "engine-keys.txt", "--policy", "policy.txt");
+      expect(witnessed.stdout).toMatch(/is sound.*cosigned by +w at /s);
       await database.drop();
-    }, 60_000);
+    }, 90_000);
   });
 }
 
 describe("R099: segno audit witness", () => {
   it("cosigns a log that grows and refuses one that was rolled back; a policy then verifies", async () => {
-    execFileSync("openssl", ["genpkey", "-algorithm", "ed25519", "-out", file("w.pem")]);
+    writeKey("w.pem");
     const args = ["witness", "--name", "witness.example/w", "--key", "w.pem", "--keys", "keys.txt", "--state", "w"];
     const key = (await cli(...args, "--show-key")).stdout.trim();
     folder.write("policy.txt", `witness w ${key}\nquorum w\n`);
@@ -145,10 +197,8 @@ describe("R099: segno audit witness", () => {
     expect((await cli("verify", "log", "--keys", "keys.txt", "--policy", "policy.txt")).stdout).toContain(
       "witnesses_missing",
     );
-    const note = readFileSync(file("log/checkpoint"), "utf8");
-    const kept = readFileSync(file("log/checkpoints"), "utf8");
-    writeFileSync(file("log/checkpoint"), note + signed.stdout);
-    writeFileSync(file("log/checkpoints"), `${kept}${note}${signed.stdout}\n`);
+    await writeTestLog(file("log"), signer, 410);
+    expect(await cli(...args, "--log", "log", "--keep")).toMatchObject({ code: 0 });
     const verified = await cli("verify", "log", "--keys", "keys.txt", "--policy", "policy.txt");
     expect(verified.stdout).toMatch(/is sound.*cosigned by +w at /s);
     await writeTestLog(file("rolled"), signer, 300, 100);

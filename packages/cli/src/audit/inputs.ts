@@ -74,10 +74,10 @@ const fixes: Readonly<Record<string, string>> = {
   forbidden: "Name the key of this log in the file of keys.",
 };
 
-/** The log in a folder, for reading. */
-export async function openFolder(folder: string): Promise<LogStorage> {
+/** The log in a folder, for reading unless it says otherwise. */
+export async function openFolder(folder: string, isWritable = false): Promise<LogStorage> {
   readInput(`${folder}/checkpoint`);
-  return await fileStorage(folder, { isWritable: false });
+  return await fileStorage(folder, { isWritable });
 }
 
 /** A number of an option. @throws UsageError */

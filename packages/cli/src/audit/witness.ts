@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { openWitness, parseTrustedKeys, pemSigner, type Witness } from "@segno/server/audit";
-import type { Command, CommandInput } from "../command.js";
+import type { Command, CommandInput, Outcome } from "../command.js";
 import { UsageError } from "../failure.js";
 import { openFolder, parseFile, tellingAudit } from "./inputs.js";
 
@@ -18,6 +18,7 @@ export const auditWitnessCommand: Command = {
     keys: { type: "string", value: "FILE", help: "the public keys of the logs it knows" },
     state: { type: "string", value: "DIR", help: "where it remembers" },
     log: { type: "string", value: "DIR", help: "looks once at this log in files" },
+    keep: { type: "boolean", help: "with --log: keeps the signature in the log's files" },
     listen: { type: "string", value: "PORT", help: "serves, on 127.0.0.1" },
     "show-key": { type: "boolean", help: "only prints its public key, for the policies of verifiers" },
   },
@@ -34,11 +35,11 @@ export const auditWitnessCommand: Command = {
     try {
       if (values["show-key"] === true) return { ok: true, json: { key: verifierKey }, text: verifierKey };
       const { log, listen } = values;
-      if (typeof log === "string") return await lookOnce(witness, log);
+      if (typeof log === "string") return await lookOnce(witness, log, values["keep"] === true);
       if (typeof listen !== "string" || !/^\d{1,5}$/.test(listen))
         throw new UsageError("It is to look at nothing.", "Give --log DIR to look once, or --listen PORT to serve.");
-      terminal.note(`${verifierKey}\nlistening on http://127.0.0.1:${listen}`);
-      await serve(witness, Number(listen));
+      const say = () => terminal.note(`${verifierKey}\nlistening on http://127.0.0.1:${listen}`);
+      await serve(witness, Number(listen), say);
       return { ok: true, json: { key: verifierKey }, text: "stopped" };
     } finally {
       witness.close();
@@ -46,18 +47,26 @@ export const auditWitnessCommand: Command = {
   },
 };
 
-async function lookOnce(witness: Witness, folder: string) {
-  const storage = await openFolder(folder);
-  const lines = await tellingAudit(() => witness.cosign(storage));
-  return { ok: true, json: { key: witness.verifierKey, signature: lines.trim() }, text: lines.trim() };
+async function lookOnce(witness: Witness, folder: string, isKept: boolean): Promise<Outcome> {
+  const storage = await openFolder(folder, isKept);
+  try {
+    return await tellingAudit(async () => {
+      const lines = await witness.cosign(storage);
+      const seen = await storage.latestCheckpoint();
+      if (isKept && seen !== undefined) await storage.keepCheckpoint({ size: seen.size, note: `${seen.note}${lines}` });
+      return { ok: true, json: { key: witness.verifierKey, signature: lines.trim() }, text: lines.trim() };
+    });
+  } finally {
+    await storage.close();
+  }
 }
 
-function serve(witness: Witness, port: number): Promise<void> {
+function serve(witness: Witness, port: number, onListening: () => void): Promise<void> {
   const server = createServer((incoming, outgoing) => void answer(witness, incoming, outgoing));
   return new Promise((resolve, reject) => {
     server.on("error", reject);
     process.once("SIGTERM", () => server.close(() => resolve()));
-    server.listen(port, "127.0.0.1");
+    server.listen(port, "127.0.0.1", onListening);
   });
 }
 

@@ -17,6 +17,13 @@ export interface WitnessAddress {
  * Asks a witness to cosign the newest checkpoint and keeps its signature (C2SP tlog-witness).
  * @returns the checkpoint as it is kept now
  * @throws SegnoError `conflict` when the witness saw another log; `unexpected_response` when its answer is not a cosignature
+ * @example
+ * ```ts
+ * import { askWitness, fileStorage } from "@segno/server/audit";
+ * const key = { name: "witness.example/one", id: 0x8f2c11aa, type: 4, publicKey: new Uint8Array(32) };
+ * const log = await fileStorage("./audit");
+ * await askWitness(log, { url: "https://witness.example", key }, fetch);
+ * ```
  */
 export async function askWitness(
   storage: LogStorage,

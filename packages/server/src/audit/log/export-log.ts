@@ -22,6 +22,13 @@ export interface Exported {
 /**
  * Copies a log into files (C2SP tlog-tiles), with all its checkpoints. A folder that has the beginning of it gets the rest.
  * @throws SegnoError `conflict` when the folder holds another log, or a fork of this one
+ * @example
+ * ```ts
+ * import { createSegno } from "@segno/server";
+ * import { exportLog } from "@segno/server/audit";
+ * const segno = createSegno({ audit: {} });
+ * await exportLog(await segno.api.audit.storage(), "./audit");
+ * ```
  */
 export async function exportLog(
   source: LogStorage,

@@ -24,6 +24,12 @@ export interface FileStorageOptions {
  * @param folder made when it is not there
  * @throws SegnoError `conflict` while another process writes to it
  * @throws SegnoError `store_unavailable` when it is damaged or cannot be written
+ * @example
+ * ```ts
+ * import { fileStorage } from "@segno/server/audit";
+ * const log = await fileStorage("./audit", { isWritable: false });
+ * console.log((await log.head()).size);
+ * ```
  */
 export async function fileStorage(folder: string, { isWritable = true }: FileStorageOptions = {}): Promise<LogStorage> {
   const at = (path: string): string => join(folder, path);

@@ -39,6 +39,17 @@ export interface Witness {
 /**
  * Opens a witness. It should run where whoever can change the log cannot: in another account, or as a job elsewhere.
  * @throws SegnoError `conflict` while another process is this witness
+ * @example
+ * ```ts
+ * import { readFileSync } from "node:fs";
+ * import { openWitness, parseTrustedKeys, pemSigner } from "@segno/server/audit";
+ * const witness = await openWitness({
+ *   folder: "./witness",
+ *   keys: parseTrustedKeys(readFileSync("keys.txt", "utf8")),
+ *   signer: pemSigner("witness.example/one", readFileSync("witness.pem", "utf8")),
+ * });
+ * console.log(witness.verifierKey);
+ * ```
  */
 export async function openWitness({ folder, keys, signer, clock = systemClock }: WitnessOptions): Promise<Witness> {
   const state = await witnessFolder(folder);

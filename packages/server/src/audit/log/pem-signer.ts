@@ -4,6 +4,13 @@ import type { LogSigner } from "./checkpoint.js";
 /**
  * Signs with an Ed25519 private key in PEM (PKCS #8), as `openssl genpkey -algorithm ed25519` writes it.
  * @throws TypeError when it is no such key
+ * @example
+ * ```ts
+ * import { readFileSync } from "node:fs";
+ * import { pemSigner } from "@segno/server/audit";
+ * const signer = pemSigner("witness.example/one", readFileSync("witness.pem", "utf8"));
+ * console.log(signer.publicKey.length);
+ * ```
  */
 export function pemSigner(keyName: string, pem: string): LogSigner {
   let key: ReturnType<typeof createPrivateKey>;

@@ -67,6 +67,14 @@ export type ProofVerdict =
 /**
  * Verifies a proof by itself.
  * Not checked: that the log was not rolled back since, or shows others another tree; witnesses are there for that.
+ * @example
+ * ```ts
+ * import { readFileSync } from "node:fs";
+ * import { parseTrustedKeys, verifyProof } from "@segno/server/audit";
+ * const keys = parseTrustedKeys(readFileSync("keys.txt", "utf8"));
+ * const verdict = verifyProof(readFileSync("login.tlog-proof", "utf8"), { keys });
+ * if (!verdict.ok) console.error(verdict.reason);
+ * ```
  */
 export function verifyProof(text: string, { keys, policy, leaf: given }: ProofExpectations): ProofVerdict {
   const refuse = (reason: string): ProofVerdict => ({ ok: false, reason });

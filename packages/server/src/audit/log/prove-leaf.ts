@@ -32,6 +32,13 @@ export interface ProvenLeaf {
 /**
  * Finds a leaf of a log and proves it.
  * @throws SegnoError `not_found` when there is none
+ * @example
+ * ```ts
+ * import { fileStorage, findProof } from "@segno/server/audit";
+ * const log = await fileStorage("./audit", { isWritable: false });
+ * const { proof } = await findProof(log, { index: 1042 });
+ * console.log(proof);
+ * ```
  */
 export async function findProof(storage: LogStorage, name: LeafName): Promise<ProvenLeaf> {
   const found = "index" in name ? await atIndex(storage, name.index) : await findLeaf(storage, name.eventId);

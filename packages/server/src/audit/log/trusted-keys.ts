@@ -14,6 +14,13 @@ export interface TrustedKey {
  * Reads a file of keys: one a line, `NAME+ID+KEY`, then optionally `from=SIZE` and `until=SIZE`; `#` begins a comment.
  * A key that was rotated away needs its `until`: without, whoever finds it may still sign.
  * @throws TypeError naming the line that is wrong
+ * @example
+ * ```ts
+ * import { readFileSync } from "node:fs";
+ * import { parseTrustedKeys } from "@segno/server/audit";
+ * const keys = parseTrustedKeys(readFileSync("keys.txt", "utf8"));
+ * console.log(keys.length);
+ * ```
  */
 export function parseTrustedKeys(text: string): readonly TrustedKey[] {
   const keys: TrustedKey[] = [];

@@ -22,6 +22,12 @@ interface Rule {
 /**
  * Reads a policy file: lines `log KEY`, `witness NAME KEY`, `group NAME all|any|K NAME...`, and one `quorum NAME`.
  * @throws TypeError naming the line that is wrong
+ * @example
+ * ```ts
+ * import { parseWitnessPolicy } from "@segno/server/audit";
+ * const policy = parseWitnessPolicy("quorum none");
+ * console.log(policy.rule);
+ * ```
  */
 export function parseWitnessPolicy(text: string): WitnessPolicy {
   if (/[^\t\n\u0020-\u007e\u0080-\uffff]/.test(text)) throw new TypeError("A policy is text, with newlines and tabs.");
