@@ -160,4 +160,6 @@ async function setPragmas(database: DatabaseSync, options: SqliteOptions): Promi
   await whenFree(() => database.exec("pragma journal_mode = wal"));
   database.exec(`pragma synchronous = ${options.durability === "normal" ? "normal" : "full"}`);
   database.exec("pragma foreign_keys = on");
+  // what is deleted is overwritten: else an erased person is still in the file
+  database.exec("pragma secure_delete = on");
 }
