@@ -4,6 +4,7 @@ import { clientCredentialsBench } from "./rows/client-credentials.ts";
 import { custodySignBench } from "./rows/custody-sign.ts";
 import { passkeyBench, refreshBench, tokenIssueBench } from "./rows/engine.ts";
 import { requireAccessTokenBench, requireAuthBench, sessionCookieBench, sessionHttpBench } from "./rows/express.ts";
+import { outboxBench, subscribersBench } from "./rows/events.ts";
 import { growthBench } from "./rows/growth.ts";
 import { importTimeBench } from "./rows/import-time.ts";
 import { introspectionBench, refreshHttpBench } from "./rows/oauth.ts";
@@ -36,6 +37,8 @@ const benches: readonly Bench[] = [
   hotStateBench,
   sessionMemoryBench,
   telemetryBench,
+  outboxBench,
+  subscribersBench,
 ];
 
 const flags = new Set(process.argv.slice(2).filter((text) => text.startsWith("--")));
