@@ -18,4 +18,3 @@ export { httpDate, toResponse } from "./respond.js";
 export { safeReturnPath } from "./return-path.js";
 export { defineRoute, type Reply, type Route, type RouteContext, type RouteCookies } from "./route.js";
 export { isNamedBy, minutesOf, parseSupportCode, supportCode } from "./support-code.js";
-export { formatTraceparent, parseTraceparent, type Traceparent } from "./traceparent.js";
