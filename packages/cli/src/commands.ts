@@ -15,6 +15,7 @@ import { funnelCommand } from "./funnel/funnel.js";
 import { evidenceBuildCommand } from "./evidence/build.js";
 import { evidenceHandOverCommand } from "./evidence/hand-over.js";
 import { evidenceVerifyCommand } from "./evidence/verify.js";
+import { huntCommand } from "./hunt/hunt.js";
 import { keysCompromiseCommand } from "./keys/compromise.js";
 import { keysRotateCommand } from "./keys/rotate.js";
 import { keysStatusCommand } from "./keys/status.js";
@@ -53,6 +54,7 @@ export const commands: readonly Command[] = [
   evidenceHandOverCommand,
   evidenceVerifyCommand,
   auditAskWitnessCommand,
+  huntCommand,
   sloCommand,
   sloRulesCommand,
   sloDashboardCommand,

@@ -14,6 +14,7 @@ import type { Actor } from "./engine.js";
 import { type FunnelQuery, type FunnelReport, readFunnel } from "./funnel/index.js";
 import { createEventApi, type EventApi } from "./events/index.js";
 import { cookieNames, readCookie, readHeader } from "./http/index.js";
+import { type Finding, type HuntQuery, hunts, huntStored } from "./hunts/index.js";
 import { createKeyApi, type KeyApi } from "./keys/index.js";
 import { type FoundRequest, findRequests, reportSlos, type SloReport } from "./observability/index.js";
 import { listLiveSessions, presentSession, type SessionView } from "./sessions/index.js";
@@ -69,6 +70,13 @@ export interface SegnoApi {
    * is not found here; its span and its log line carry the code. @throws SegnoError `invalid_input`
    */
   findBySupportCode(code: string): Promise<readonly FoundRequest[]>;
+  /**
+   * Looks through the events that are kept for what attacks leave behind: twelve saved hunts, each with its runbook. Empty: nothing
+   * was found. @throws SegnoError `invalid_input`
+   */
+  hunt(query?: HuntQuery): Promise<readonly Finding[]>;
+  /** The hunts there are. */
+  listHunts(): Promise<readonly HuntDescription[]>;
   /** Where the service level objectives stand: what was good, what is left of the error budgets, which alerts fire. */
   readSlos(): Promise<SloReport>;
   /** The keys: their status, and what an operator does with them. */
@@ -77,6 +85,15 @@ export interface SegnoApi {
   readonly audit: AuditApi;
   /** The events that are kept, who receives them, and how to send them again. */
   readonly events: EventApi;
+}
+
+/** One saved hunt. */
+export interface HuntDescription {
+  readonly name: string;
+  /** What it looks for. */
+  readonly summary: string;
+  /** What to do about a finding: a page of docs/runbooks. */
+  readonly runbook: string;
 }
 
 /**
@@ -138,6 +155,12 @@ function verbsOf(run: () => Promise<Running>): SegnoApi {
     async withdrawConsent(userId, purpose) {
       const running = await run();
       return await withdrawConsent(running.engine, { userId, purpose }, actorOf(running));
+    },
+    async hunt(query) {
+      return await huntStored((await run()).engine, query);
+    },
+    async listHunts() {
+      return hunts.map(({ name, summary, runbook }) => ({ name, summary, runbook }));
     },
     async readSlos() {
       const { engine } = await run();

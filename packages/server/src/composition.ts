@@ -22,6 +22,7 @@ import {
   createExchange,
   createHandler,
   createRateLimiter,
+  createNetworkIds,
   createRequestFacts,
   type Exchange,
   type Handler,
@@ -174,7 +175,12 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
   observer.offer(createFigures({ store: bare, clock: resolved.clock }));
   const routes = routesOf(engine, health, metricsRoutes(metrics, config.metrics?.token));
   const factsOf = createRequestFacts(
-    { log, deviceIdOf: (cookies) => deviceIdOf(engine, cookies), deviceClassOf },
+    {
+      log,
+      deviceIdOf: (cookies) => deviceIdOf(engine, cookies),
+      deviceClassOf,
+      networkIdOf: createNetworkIds(secrets),
+    },
     resolved,
   );
   const parts = { config, clock, random, newId, log, limiter, observer, factsOf };

@@ -74,6 +74,11 @@ export interface SegnoOptions {
    * requests that may change something; what it throws or answers otherwise counts as null. Nothing but events reads it. Default: none.
    */
   readonly tenant?: (request: RequestView) => string | null;
+  /**
+   * Roughly where a request comes from, as a header of your proxy or a table of yours knows it, in degrees: for events alone, which
+   * say it in whole degrees (some 100 km), as `tenant`. Without it nobody can look for impossible travel. Default: none.
+   */
+  readonly place?: (request: RequestView) => { readonly latitude: number; readonly longitude: number } | null;
   /** Which experiment and variant a request belongs to, for events alone, as `tenant`. Default: none. */
   readonly experiment?: (request: RequestView) => { readonly experiment: string; readonly variant: string } | null;
   /** Look on while requests are served; they cannot change or delay them. */

@@ -49,6 +49,7 @@ export type {
   ReplayOptions,
 } from "./events/index.js";
 export type { HealthReport } from "./http/index.js";
+export type { Finding, HuntQuery } from "./hunts/index.js";
 export type {
   CompromiseOptions,
   CompromiseReport,

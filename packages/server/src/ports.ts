@@ -115,6 +115,8 @@ export interface RequestView {
 export interface RequestFacts {
   readonly deviceId?: string;
   readonly deviceClass?: DeviceClass;
+  readonly networkId?: string;
+  readonly place?: string;
   readonly tenantId?: string;
   readonly experiment?: string;
   readonly variant?: string;

@@ -51,6 +51,7 @@ export interface ResolvedOptions {
   readonly hooks: readonly TelemetryHook[];
   readonly tenant: SegnoOptions["tenant"];
   readonly experiment: SegnoOptions["experiment"];
+  readonly place: SegnoOptions["place"];
   /** One line each, naming the option and what to set. No secret is quoted. */
   readonly faults: readonly string[];
 }
@@ -80,6 +81,7 @@ const knownOptions = new Set<string>([
   "production",
   "tenant",
   "experiment",
+  "place",
   "telemetry",
   "metrics",
   "logger",
@@ -170,6 +172,7 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
     hooks: options.telemetry ?? [],
     tenant: readResolver("tenant", options.tenant, faults),
     experiment: readResolver("experiment", options.experiment, faults),
+    place: readResolver("place", options.place, faults),
     faults,
   };
 }

@@ -4,6 +4,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import type { EventSink } from "@segno/server";
 import { vaultWrapped } from "@segno/server/custody";
@@ -69,6 +70,21 @@ const sandboxes: Readonly<Record<string, () => Promise<Sandbox>>> = {
     await before.close();
     const service = await serviceIn(newSecret, { database });
     return { folder, env: { ...configured(folder, service, newSecret), OLD_SECRET: oldSecret } };
+  },
+  async "service-level-alert.md"() {
+    const folder = newFolder();
+    const path = join(folder, "segno.db");
+    const service = await serviceIn(oldSecret, { database: path });
+    const database = new DatabaseSync(path);
+    const nowMs = Math.floor(Date.now() / 60_000) * 60_000;
+    const count = database.prepare(
+      "insert into segno_sli (name, at, good, total) values ('sign-in-success', ?, 95, 100)",
+    );
+    for (let minute = 1; minute <= 60; minute += 1) count.run(nowMs - minute * 60_000 + 60_000);
+    const fire = database.prepare("insert into segno_slo_alerts (id, since) values (?, ?)");
+    for (const minutes of [60, 360]) fire.run(`sign-in-success/page/${minutes}`, nowMs);
+    database.close();
+    return { folder, env: configured(folder, service, oldSecret) };
   },
   async "key-compromise.md"() {
     const folder = newFolder();

@@ -303,6 +303,10 @@ interface Envelope<Type extends SegnoEventType> {
   readonly deviceId: string | null;
   /** From the user agent: what the caller says it is. */
   readonly deviceClass: DeviceClass | null;
+  /** A pseudonym of the network address the request came from (IPv6 by /64); null for what no request caused. */
+  readonly networkId: string | null;
+  /** As the option `place` says, in whole degrees: `48,11`. */
+  readonly place: string | null;
   /** As the option `tenant` says. */
   readonly tenantId: string | null;
   /** As the option `experiment` says. */

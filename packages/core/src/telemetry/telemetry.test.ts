@@ -96,6 +96,8 @@ const event: SegnoEvent<"login.failure"> = {
   actor: { type: "user", id: null },
   deviceId: null,
   deviceClass: "phone",
+  networkId: null,
+  place: null,
   tenantId: null,
   experiment: null,
   variant: null,

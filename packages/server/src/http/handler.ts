@@ -47,7 +47,7 @@ export interface HandlerParts {
   /** What events say of where a request that may change something comes from. */
   /** Tells that a step of a ceremony was refused, unless its verb did. */
   readonly tellRefused: (run: RefusedCeremony, error: unknown) => Promise<void>;
-  readonly factsOf: (request: Incoming, cookies: RouteContext["cookies"]) => RequestFacts;
+  readonly factsOf: (request: Incoming, cookies: RouteContext["cookies"], clientIp: string) => RequestFacts;
 }
 /** A ceremony that was refused, for its event. */
 export interface RefusedCeremony {
@@ -156,7 +156,7 @@ async function answer(parts: ExchangeParts, arrival: Arrival): Promise<Answer> {
     logFailure(parts, error, { requestId, supportCode: code, operation: route?.operationId });
     if (route?.ceremony !== undefined && request.method === route.method) {
       const who = { requestId, kind: "user" } as const;
-      const actor = { ...who, ...parts.factsOf(request, cookies), ...personOf(parts, arrival) };
+      const actor = { ...who, ...parts.factsOf(request, cookies, arrival.client.bucket), ...personOf(parts, arrival) };
       await parts
         .tellRefused({ method: route.ceremony, actor }, caught)
         .catch(() => parts.log.warn("A refused sign-in could not be told."));
@@ -201,7 +201,7 @@ async function contextOf(parts: ExchangeParts, arrival: Arrival, target: Target)
     caller: () => requireSession(auth),
     actor: {
       ...actorOf(requestId, caller),
-      ...(isUnsafe ? parts.factsOf(request, target.cookies) : {}),
+      ...(isUnsafe ? parts.factsOf(request, target.cookies, client.bucket) : {}),
       ...personOf(parts, arrival),
     },
     certificate: () => parts.certificateOf(request.headers, arrival.peer),

@@ -12,6 +12,7 @@ export { isHeld } from "./is-held.js";
 export { openApiRoute } from "./openapi.js";
 export { isPlainPath, pathOf } from "./path.js";
 export { createRateLimiter } from "./rate-limiter.js";
+export { createNetworkIds } from "./network-id.js";
 export { createRequestFacts } from "./request-facts.js";
 export { invalidFields } from "./read-body.js";
 export { httpDate, toResponse } from "./respond.js";

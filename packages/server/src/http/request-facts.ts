@@ -7,7 +7,7 @@ import { parseTraceparent } from "./traceparent.js";
 
 const plain = /^[A-Za-z0-9._-]{1,64}$/;
 
-type FactsOf = (request: Incoming, cookies: RouteContext["cookies"]) => RequestFacts;
+type FactsOf = (request: Incoming, cookies: RouteContext["cookies"], clientIp: string) => RequestFacts;
 
 /**
  * What events say of where a request comes from. Nothing else reads it. A resolver that throws, or answers what is no
@@ -18,8 +18,13 @@ export function createRequestFacts(
     readonly log: Logger;
     readonly deviceIdOf: (cookies: RouteContext["cookies"]) => string | undefined;
     readonly deviceClassOf: (userAgent: string | null) => DeviceClass;
+    readonly networkIdOf: (clientIp: string) => string | undefined;
   },
-  { tenant, experiment }: { readonly [Name in "tenant" | "experiment"]: SegnoOptions[Name] | undefined },
+  {
+    tenant,
+    experiment,
+    place,
+  }: { readonly [Name in "tenant" | "experiment" | "place"]: SegnoOptions[Name] | undefined },
 ): FactsOf {
   let isTold = false;
   const tellOnce = (option: string) => {
@@ -40,7 +45,16 @@ export function createRequestFacts(
     tellOnce(name);
     return {};
   };
-  return (request, cookies) => {
+  const placed = (
+    at: { readonly latitude: number; readonly longitude: number } | null | undefined,
+  ): { place?: string } => {
+    if (at === undefined || at === null) return {};
+    const [latitude, longitude] = [Math.round(at.latitude), Math.round(at.longitude)];
+    if (Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180) return { place: `${latitude + 0},${longitude + 0}` };
+    tellOnce("place");
+    return {};
+  };
+  return (request, cookies, clientIp) => {
     const deviceId = parts.deviceIdOf(cookies);
     const traceId = parseTraceparent(request.headers.get("traceparent"))?.traceId;
     const trial = ask("experiment", experiment && (() => experiment(request)));
@@ -48,6 +62,8 @@ export function createRequestFacts(
       deviceClass: parts.deviceClassOf(request.headers.get("user-agent")),
       ...(deviceId === undefined ? {} : { deviceId }),
       ...(traceId === undefined ? {} : { traceId }),
+      ...named("networkId", parts.networkIdOf(clientIp)),
+      ...placed(ask("place", place && (() => place(request)))),
       ...named("tenantId", ask("tenant", tenant && (() => tenant(request)))),
       ...named("experiment", trial?.experiment),
       ...named("variant", trial?.variant),

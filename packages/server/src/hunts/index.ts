@@ -1,0 +1,3 @@
+export type { Finding } from "./hunt.js";
+export { type HuntQuery, huntStored } from "./hunt-stored.js";
+export { hunts } from "./run-hunts.js";
