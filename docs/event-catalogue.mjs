@@ -85,6 +85,8 @@ export function schemaOf({ events, failureClasses }) {
     clientid: text,
     deviceid: { type: "string", pattern: "^[A-Za-z0-9_-]{22}$" },
     deviceclass: { enum: ["phone", "tablet", "desktop", "other"] },
+    networkid: { type: "string", pattern: "^[A-Za-z0-9_-]{22}$" },
+    place: { type: "string", pattern: "^-?[0-9]{1,2},-?[0-9]{1,3}$" },
     tenantid: plain,
     experiment: plain,
     variant: plain,
@@ -166,5 +168,5 @@ function typeText(schema) {
 
 /** Events of a real run, by name. */
 export function readExamples() {
-  return JSON.parse(readFileSync(fileURLToPath(new URL("reference/event-examples.json", import.meta.url)), "utf8"));
+  return JSON.parse(readFileSync(fileURLToPath(new URL("schemas/event-examples.json", import.meta.url)), "utf8"));
 }

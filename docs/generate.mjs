@@ -8,7 +8,7 @@ import { configurationPage } from "../scripts/docs-configuration.mjs";
 const isCheck = process.argv.includes("--check");
 const catalogue = readCatalogue(eventSchemaVersions);
 const pages = {
-  "reference/events.schema.json": `${JSON.stringify(schemaOf(catalogue), null, 2)}\n`,
+  "schemas/events.schema.json": `${JSON.stringify(schemaOf(catalogue), null, 2)}\n`,
   "concepts/errors.md": errorsPage(),
   "concepts/events.md": eventsPage(),
   "concepts/configuration.md": await configurationPage(fileURLToPath(new URL("..", import.meta.url))),
@@ -68,7 +68,7 @@ once, in order per subject, with a stable \`id\`; a slow or failing subscriber d
 what happens when a receiver is away: [delivery](event-delivery.md); where they go: [event sinks](event-sinks.md). What
 to do about \`risk.alert\`: the [runbooks](../runbooks/README.md). What is made of them: the [funnel](funnel.md).
 
-On a wire an event is CloudEvents 1.0 JSON; its [JSON Schema](../reference/events.schema.json) is made of the same types as this page. In process
+On a wire an event is CloudEvents 1.0 JSON; its [JSON Schema](../schemas/events.schema.json) is made of the same types as this page. In process
 \`segno.on\` gives the same facts: \`type\` is the name alone there (\`login.success\`), on a wire it is \`dev.segno.login.success.v1\`, because a bus holds events of many
 makers and versions. What is not known is left out of the JSON and \`null\` in process. A field more is no new version; a field less, or another meaning, is.
 

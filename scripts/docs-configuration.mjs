@@ -136,6 +136,7 @@ const inWords = {
   keys: "see below",
   production: "see above",
   telemetry: "none",
+  place: "none",
   "consents.*.scopes": "none",
   "consents.*.version": "none: must be given",
   audit: "none",

@@ -31,7 +31,7 @@ const introspectionSecret = "canary-introspection-secret-7319-abcdefgh";
 const phone = "5550177424255501774242";
 const personal = [email, newEmail, otherEmail, name, address, phone, "CanaryAgent"];
 
-const schemaFile = new URL("../../../docs/reference/events.schema.json", import.meta.url);
+const schemaFile = new URL("../../../docs/schemas/events.schema.json", import.meta.url);
 const eventSchema = JSON.parse(readFileSync(schemaFile, "utf8")) as JsonSchema;
 
 interface Ceremony<Options> {

@@ -1,4 +1,4 @@
-// As much of JSON Schema 2020-12 as docs/reference/events.schema.json uses. An unknown keyword is an error: nothing passes unread.
+// As much of JSON Schema 2020-12 as docs/schemas/events.schema.json uses. An unknown keyword is an error: nothing passes unread.
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 

@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 import { faultsOf, type JsonSchema } from "../../test/json-schema.js";
 import type { WrappingCustody } from "../keys/index.js";
 
-const at = (name: string) => new URL(`../../../../docs/reference/${name}`, import.meta.url);
+const at = (name: string) => new URL(`../../../../docs/schemas/${name}`, import.meta.url);
 const schema = JSON.parse(readFileSync(at("events.schema.json"), "utf8")) as JsonSchema;
 type CloudEvent = Readonly<Record<string, unknown>> & { readonly type: string };
 
@@ -147,6 +147,8 @@ const elsewhere: readonly SegnoEventType[] = [
   "key.used",
   "key.custody_failed",
   "key.custody_recovered",
+  "slo.alert",
+  "slo.recovered",
 ];
 
 it("R051 R101: every event fits its schema, from the first to the last", async () => {
