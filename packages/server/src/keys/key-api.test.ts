@@ -63,6 +63,26 @@ describeNodes("segno.api.keys", (nodes) => {
       expect((await keyApi(node).status()).keys.every((key) => key.signedLastDay === 0)).toBe(true);
     });
 
+    it("forgets no signature while the store takes no record of it", async () => {
+      let isAway = false;
+      node = await open({}, (source) =>
+        watchStore(source, {
+          before: (shape) => {
+            if (isAway && shape().includes("segno_key_uses"))
+              throw Object.assign(new Error("gone"), { code: "ECONNREFUSED" });
+          },
+        }),
+      );
+      const kid = await kidOf(node);
+      isAway = true;
+      await expect(node.keyring.tick()).rejects.toThrow();
+      await kidOf(node, 600);
+      isAway = false;
+      await node.keyring.tick();
+      const found = (await keyApi(node).status()).keys.find((key) => key.kid === kid);
+      expect(found).toMatchObject({ signedLastDay: 2, unexpired: 2 });
+    });
+
     it("lists verifiers that do not hold the spare: by name, by digest of their address, never the address", async () => {
       node = await open();
       const fetchSet = async (headers: Record<string, string> = {}, remoteAddress = "198.51.100.7") =>

@@ -28,6 +28,17 @@ export function createKeyUses(parts: KeyUsesParts): KeyUses {
   const { clock, store, purpose, custodyId: custody } = parts;
   const uses = new Map<string, Use>();
   let hasSigned = false;
+
+  function add(kid: string, { alg, count, latestExpMs }: Readonly<Use>): void {
+    const use = uses.get(kid);
+    if (use === undefined) {
+      uses.set(kid, { alg, count, latestExpMs });
+      return;
+    }
+    use.count += count;
+    use.latestExpMs = Math.max(use.latestExpMs, latestExpMs);
+  }
+
   return {
     count(kid, alg, expMs) {
       const use = uses.get(kid);
@@ -49,11 +60,16 @@ export function createKeyUses(parts: KeyUsesParts): KeyUses {
         figures === undefined
           ? {}
           : { failures: figures.failures, meanMs: figures.meanMs, slowestMs: figures.slowestMs };
-      await store.transaction(async (trx) => {
+      const written = store.transaction(async (trx) => {
         for (const [kid, { alg, count, latestExpMs }] of report) {
           await recordUse(trx, { kid, purpose, count, latestExpMs, nowMs: clock.nowMs() });
           await announce(parts, trx, "key.used", { kid, alg, custody, state: "signing", purpose, count, ...calls });
         }
+      });
+      await written.catch((error: unknown) => {
+        // what a store that was away did not take is told the next time
+        for (const [kid, use] of report) add(kid, use);
+        throw error;
       });
       parts.events.nudge();
     },
