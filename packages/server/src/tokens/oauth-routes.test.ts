@@ -15,6 +15,7 @@ import {
   origin,
   sessionCookie,
 } from "../../test/engine-kit.js";
+import type { Schema } from "../storage/schema.js";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { issueTokens, type IssueTokens } from "./index.js";
 
@@ -411,23 +412,12 @@ describe.each(testDatabases)("OAuth endpoints: $name", ({ skipped, create }) => 
   it("R074: a dump of every table holds nothing that signs anybody in", async () => {
     const { opened, tokens, refreshToken } = await addFamily(node.engine);
     const { body } = await refresh(refreshToken);
-    const tables = [
-      "users",
-      "identifiers",
-      "sessions",
-      "refresh_families",
-      "revoked_tokens",
-      "attempts",
-      "passkeys",
-      "keys",
-      "outbox",
-      "mail",
-      "rate_limits",
-      "once",
-    ] as const;
     let dump = "";
-    for (const table of tables)
-      dump += JSON.stringify(await node.engine.store.db.selectFrom(`segno_${table}`).selectAll().execute());
+    const { db } = node.engine.store;
+    const tables = (await db.introspection.getTables()).map(({ name }) => name as keyof Schema);
+    expect(tables).toEqual(expect.arrayContaining(["segno_sessions", "segno_refresh_families", "segno_outbox"]));
+    for (const table of tables.filter((name) => name.startsWith("segno_")))
+      dump += JSON.stringify(await db.selectFrom(table).selectAll().execute());
     for (const secret of [opened.token, refreshToken, body.refresh_token, tokens.accessToken, body.access_token]) {
       expect(dump).not.toContain(secret);
       expect(dump).not.toContain(String(secret).slice(-40));
