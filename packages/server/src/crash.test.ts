@@ -1,3 +1,4 @@
+import type { EventSink, OutgoingEvent } from "@segno/server";
 import { createTestSegno, createVirtualClock, type TestSegno } from "@segno/testing";
 import { expect } from "vitest";
 import { describeCrashes, type Dump, eventsIn, type LastLine, parseDump } from "../test/crash-kit.js";
@@ -13,25 +14,49 @@ interface Line extends LastLine {
   readonly removing?: string;
   readonly removed?: string;
   readonly refreshToken?: string;
+  /** Events that the sink was given. */
+  readonly delivered?: readonly string[];
 }
 
 /** What must hold of any database, wherever the process died. */
 async function check(database: TestDatabase, acknowledged: readonly Line[]): Promise<void> {
+  const received: string[] = [];
+  const sink: EventSink = { name: "siem", deliver: async (events) => void received.push(...events.map(idOf)) };
   // clients try again within seconds
-  await restarted(database, "2026-01-01T00:00:02Z", async (soon) => {
+  await restarted(database, sink, "2026-01-01T00:00:02Z", async (soon) => {
     await checkCookies(soon, acknowledged);
     await checkRefresh(soon, acknowledged);
   });
   // whatever the dead process had leased is free again
-  await restarted(database, "2026-01-01T00:05:00Z", async (later) => {
+  await restarted(database, sink, "2026-01-01T00:05:00Z", async (later) => {
     await later.settle();
-    checkWhole(parseDump(await later.dump()), acknowledged);
+    const rows = parseDump(await later.dump());
+    checkWhole(rows, acknowledged);
+    checkDelivered(rows, [...acknowledged.flatMap(({ delivered = [] }) => delivered), ...received]);
   });
 }
 
-async function restarted(database: TestDatabase, at: string, work: (test: TestSegno) => Promise<void>): Promise<void> {
+const idOf = ({ event }: OutgoingEvent): string => event.id;
+
+/** The sink got every event that was committed, before or after the kill, and no other; each once when repeats are dropped. */
+function checkDelivered(rows: Dump, delivered: readonly string[]): void {
+  const committed = (rows["segno_outbox"] ?? []).toSorted((a, b) => Number(a.position) - Number(b.position));
+  expect([...new Set(delivered)]).toEqual(committed.map(({ id }) => id));
+}
+
+async function restarted(
+  database: TestDatabase,
+  sink: EventSink,
+  at: string,
+  work: (test: TestSegno) => Promise<void>,
+): Promise<void> {
   const clock = createVirtualClock(Date.parse(at));
-  const test = await createTestSegno({ database: database.source(), seed: `started at ${at}`, clock });
+  const test = await createTestSegno({
+    database: database.source(),
+    seed: `started at ${at}`,
+    clock,
+    events: { sinks: [sink] },
+  });
   try {
     await work(test);
   } finally {
@@ -77,7 +102,8 @@ function checkWhole(rows: Dump, lines: readonly Line[]): void {
       .map((row) => row.position)
       .toSorted((a, b) => Number(a) - Number(b)),
   ).toEqual(Array.from({ length: head }, (_, index) => index + 1));
-  expect(of("segno_event_cursors")).toMatchObject([{ name: "in-process", position: head }]);
+  const places = of("segno_event_cursors").map(({ name, position }) => [name, position]);
+  expect(Object.fromEntries(places)).toEqual({ "in-process": head, siem: head });
   expect(of("segno_event_failures")).toEqual([]);
   for (const user of of("segno_users")) {
     expect(told("user.created", "subject", user.id)).toBe(1);

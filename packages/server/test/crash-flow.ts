@@ -1,9 +1,14 @@
 // A person's way through sign-up, sign-in, step-up, factors and refresh, on a database of its own; kills itself at one
 // boundary. Prints a line for every answer that reached the caller, then "done".
+import type { EventSink } from "@segno/server";
 import { createSoftwareAuthenticator, createTestSegno, type SignedInBrowser, type TestBrowser } from "@segno/testing";
 import { acknowledge, acknowledgeEnd, arm, database, dieAt } from "./crash-points.js";
 
-const test = await createTestSegno({ database, seed: `crash ${dieAt}` });
+const sink: EventSink = {
+  name: "siem",
+  deliver: async (events) => acknowledge({ delivered: events.map(({ event }) => event.id) }),
+};
+const test = await createTestSegno({ database, seed: `crash ${dieAt}`, events: { sinks: [sink] } });
 arm();
 
 interface Options {

@@ -55,7 +55,7 @@ export function describeCrashes<Line extends LastLine>(suite: CrashSuite<Line>):
 
     it(suite.it, { timeout: isNightly ? 6 * suite.timeoutMs : suite.timeoutMs }, async () => {
       const whole = await tryAt(0);
-      const { done, boundaries = 0 } = whole.at(-1) ?? {};
+      const { done, boundaries = 0 } = whole.findLast((line) => line.done !== undefined) ?? {};
       expect(done).toBe(true);
       suite.checkWhole?.(whole);
       expect(boundaries).toBeGreaterThan(suite.boundaries);
