@@ -10,4 +10,4 @@ export const skippedMinutes = () => Math.round(skippedMs / 60_000);
 
 /** Passkey first, link and code as the fallback: that is the default. The database is ./.segno/segno.db. */
 export const openSegno = (baseUrl: string): Segno =>
-  createSegno({ baseUrl, clock, tokens: { scopes: ["orders:read", "transfers:write"] } });
+  createSegno({ baseUrl, clock, tokens: { scopes: ["orders:read", "transfers:write"] }, audit: {} });

@@ -19,7 +19,7 @@ export interface Service {
 
 export async function startService(
   secret: string,
-  options: Pick<SegnoOptions, "database" | "events" | "keys">,
+  options: Pick<SegnoOptions, "audit" | "database" | "events" | "keys">,
 ): Promise<Service> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

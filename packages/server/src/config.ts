@@ -51,7 +51,7 @@ export interface SegnoOptions {
   readonly clientCertificate?: ClientCertificateOptions;
   /** The keys that sign access tokens. */
   readonly keys?: KeyOptions;
-  /** The tamper-evident log of every event, with its options. Default: none is kept. */
+  /** The tamper-evident log of every event, with its options. Default: none is kept. Else `SEGNO_AUDIT` (`on`). */
   readonly audit?: AuditOptions;
   /** Who receives events outside this process, and how long they are kept. */
   readonly events?: EventOptions;

@@ -6,6 +6,7 @@ import { type DevelopmentMailbox, developmentMailbox } from "./mail/index.js";
 import {
   isLoopback,
   listOf,
+  auditOf,
   readAudit,
   readConsents,
   readBasePath,
@@ -156,7 +157,7 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
     services: readServices(options.services ?? {}, around, faults),
     events: readEvents(options.events ?? {}, faults),
     clientCertificate: readClientCertificate(options.clientCertificate, clientIp, faults),
-    audit: readAudit(options.audit, issuer, faults),
+    audit: readAudit(options.audit ?? auditOf(env("SEGNO_AUDIT"), faults), issuer, faults),
   };
   return {
     config,

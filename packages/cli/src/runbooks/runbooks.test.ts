@@ -121,6 +121,43 @@ export const segno = createSegno({ production: false, keys: { custody: vaultWrap
     const env = { ...configured(folder, service, oldSecret), SEGNO_CONFIG: "./segno.ts" };
     return { folder, env: { ...env, VAULT_ADDR: address, VAULT_TOKEN: token, UNSEAL_KEY: vault.unsealKey } };
   },
+  async "audit-behind.md"() {
+    const folder = newFolder();
+    const database = join(folder, "segno.db");
+    const service = await serviceIn(oldSecret, { database, audit: {} });
+    await service.signIn("ada@example.com");
+    const env = { ...configured(folder, service, oldSecret), SEGNO_AUDIT: "on" };
+    await expect.poll(() => waitingOf(folder, env), { timeout: 20_000 }).toBe(0);
+    // the node that had the turn is gone, and nobody knows yet
+    const db = new DatabaseSync(database);
+    db.exec("pragma busy_timeout = 5000");
+    db.prepare("update segno_event_cursors set lease_id = 'gone', lease_until = ? where name = 'audit'").run(
+      Date.now() + 15_000,
+    );
+    db.close();
+    await service.signIn("grace@example.com");
+    return { folder, env };
+  },
+  async "audit-tamper-found.md"() {
+    const folder = newFolder();
+    const service = await serviceIn(oldSecret, { database: join(folder, "segno.db"), audit: {} });
+    await service.signIn("ada@example.com");
+    const env = { ...configured(folder, service, oldSecret), SEGNO_AUDIT: "on" };
+    const segno = (...args: readonly string[]) => runCli(args, { cwd: folder, env });
+    await expect.poll(async () => (await segno("audit", "status")).stdout, { timeout: 20_000 }).toMatch(/up to [1-9]/);
+    await segno("audit", "export", "./audit");
+    const { status } = (await segno("audit", "status", "--json")).json() as { status: { keys: string } };
+    writeFileSync(join(folder, "keys.txt"), status.keys);
+    spawnSync("openssl", ["genpkey", "-algorithm", "ed25519", "-out", join(folder, "me.pem")]);
+    for (const name of globSync("audit/tile/entries/**/*", { cwd: folder }).filter((each) => /\d$/.test(each))) {
+      const path = join(folder, name);
+      const bytes = readFileSync(path);
+      const third = bytes.indexOf('"position":3');
+      if (third > 0) bytes[third + 11] = "4".charCodeAt(0);
+      writeFileSync(path, bytes);
+    }
+    return { folder, env };
+  },
   async "event-sink-down.md"() {
     const folder = newFolder();
     const receiver = await startReceiver();
@@ -154,6 +191,11 @@ export const segno = createSegno({ production: false, keys: { custody: vaultWrap
     return { folder, env: { ...env, SINK_URL: receiver.url, CONTROL_URL: controlUrl } };
   },
 };
+
+async function waitingOf(folder: string, env: Readonly<Record<string, string>>): Promise<number> {
+  const { json } = await runCli(["audit", "status", "--json"], { cwd: folder, env });
+  return (json() as { readonly status: { readonly waiting: number } }).status.waiting;
+}
 
 /** A receiver of events that refuses what tells of new users, until it is started anew. */
 async function startReceiver(): Promise<{

@@ -35,6 +35,13 @@ export function readAudit(given: AuditOptions | undefined, issuer: string, fault
   };
 }
 
+/** `SEGNO_AUDIT`: `on` keeps the log as `audit: {}` does. */
+export function auditOf(text: string | undefined, faults: string[]): AuditOptions | undefined {
+  if (text === undefined || text === "off") return undefined;
+  if (text !== "on") faults.push('audit: SEGNO_AUDIT must be "on" or "off"');
+  return {};
+}
+
 function originOf(issuer: string): string {
   const { host, pathname } = new URL(issuer);
   return `${host}${pathname.replace(/\/+$/, "")}/audit`;

@@ -1,5 +1,5 @@
 export { readConsents } from "./consents.js";
-export { readAudit } from "./audit.js";
+export { auditOf, readAudit } from "./audit.js";
 export { readClientCertificate, readClientIp } from "./client-address.js";
 export { readEvents } from "./events.js";
 export { readCustody, readKeys } from "./keys.js";
