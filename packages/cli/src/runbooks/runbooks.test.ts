@@ -78,7 +78,7 @@ const sandboxes: Readonly<Record<string, () => Promise<Sandbox>>> = {
     const database = new DatabaseSync(path);
     const nowMs = Math.floor(Date.now() / 60_000) * 60_000;
     const count = database.prepare(
-      "insert into segno_sli (name, at, good, total) values ('sign-in-success', ?, 95, 100)",
+      "insert into segno_sli (name, at, is_hour, good, total) values ('sign-in-success', ?, 0, 95, 100)",
     );
     for (let minute = 1; minute <= 60; minute += 1) count.run(nowMs - minute * 60_000 + 60_000);
     const fire = database.prepare("insert into segno_slo_alerts (id, since) values (?, ?)");

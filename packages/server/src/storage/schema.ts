@@ -178,7 +178,7 @@ export interface Schema {
     holds_at: number;
   };
   /** What service level indicators counted: a row per name and minute, and per hour once it is old. */
-  readonly segno_sli: { name: string; at: number; good: number; total: number };
+  readonly segno_sli: { name: string; at: number; is_hour: number; good: number; total: number };
   /** Alerts that fire. */
   readonly segno_slo_alerts: { id: string; since: number };
   readonly segno_outbox: {

@@ -15,13 +15,17 @@ export interface SliCounts {
 export const startOfMinute = (ms: number): number => Math.floor(ms / minuteMs) * minuteMs;
 
 /** Adds to what other processes counted in the same minute. */
-export async function addCounts(db: Db, counts: readonly SliCounts[]): Promise<void> {
+export async function addCounts(
+  db: Db,
+  counts: readonly SliCounts[],
+  span: "minute" | "hour" = "minute",
+): Promise<void> {
   for (const { name, atMs, good, total } of counts) {
     await db
       .insertInto("segno_sli")
-      .values({ name, at: atMs, good, total })
+      .values({ name, at: atMs, is_hour: span === "hour" ? 1 : 0, good, total })
       .onConflict((conflict) =>
-        conflict.columns(["name", "at"]).doUpdateSet((eb) => ({
+        conflict.columns(["name", "at", "is_hour"]).doUpdateSet((eb) => ({
           good: eb("segno_sli.good", "+", good),
           total: eb("segno_sli.total", "+", total),
         })),
@@ -48,7 +52,7 @@ export async function compactBuckets(trx: Db, limits: { beforeMs: number; forget
     .selectFrom("segno_sli")
     .select(["name", "at"])
     .where("at", "<", Math.floor(limits.beforeMs / hourMs) * hourMs)
-    .where((eb) => eb(eb("at", "%", hourMs), "!=", 0))
+    .where("is_hour", "=", 0)
     .orderBy("at")
     .limit(1)
     .executeTakeFirst();
@@ -59,11 +63,12 @@ export async function compactBuckets(trx: Db, limits: { beforeMs: number; forget
     .where("name", "=", oldest.name)
     .where("at", ">=", hour)
     .where("at", "<", hour + hourMs)
+    .where("is_hour", "=", 0)
     .returning(["good", "total"])
     .execute();
   const good = taken.reduce((sum, row) => sum + row.good, 0);
   const total = taken.reduce((sum, row) => sum + row.total, 0);
-  await addCounts(trx, [{ name: oldest.name, atMs: hour, good, total }]);
+  await addCounts(trx, [{ name: oldest.name, atMs: hour, good, total }], "hour");
   return true;
 }
 

@@ -127,7 +127,8 @@ const tables = [
   `create index segno_verifiers_seen on segno_verifiers (seen_at)`,
 
   `create table segno_sli (
-    name text not null, at {time} not null, good {real} not null, total {real} not null, primary key (name, at)
+    name text not null, at {time} not null, is_hour {int} not null, good {real} not null, total {real} not null,
+    primary key (name, at, is_hour)
   ) {end}`,
   `create index segno_sli_age on segno_sli (at)`,
   `create table segno_slo_alerts (id text primary key, since {time} not null) {end}`,
