@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -29,7 +29,8 @@ const file = (name: string) => join(folder.path, name);
 describe("segno evidence, and what the audit log answers", () => {
   beforeAll(async () => {
     await cli("doctor", "--config", "service.ts");
-    execFileSync("openssl", ["genpkey", "-algorithm", "ed25519", "-out", file("me.pem")], { stdio: "ignore" });
+    const { privateKey } = generateKeyPairSync("ed25519");
+    folder.write("me.pem", privateKey.export({ type: "pkcs8", format: "pem" }).toString());
   }, 60_000);
 
   it("R100: lists who did what and when", async () => {

@@ -37,7 +37,7 @@ export const evidenceHandOverCommand: Command = {
       });
     }
     const privateKey = readInput(key);
-    const grown = handOverEvidence(files, { from, to, reason, privateKey, atMs: Date.now() });
+    const grown = handOverEvidence(files, { from, to, reason, privateKey });
     await replaceEvidence(path, grown);
     const { handOvers } = verifyEvidence(grown);
     return {

@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
+import { generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -148,7 +149,8 @@ export const segno = createSegno({ production: false, keys: { custody: vaultWrap
     await segno("audit", "export", "./audit");
     const { status } = (await segno("audit", "status", "--json")).json() as { status: { keys: string } };
     writeFileSync(join(folder, "keys.txt"), status.keys);
-    spawnSync("openssl", ["genpkey", "-algorithm", "ed25519", "-out", join(folder, "me.pem")]);
+    const { privateKey } = generateKeyPairSync("ed25519");
+    writeFileSync(join(folder, "me.pem"), privateKey.export({ type: "pkcs8", format: "pem" }));
     for (const name of globSync("audit/tile/entries/**/*", { cwd: folder }).filter((each) => /\d$/.test(each))) {
       const path = join(folder, name);
       const bytes = readFileSync(path);

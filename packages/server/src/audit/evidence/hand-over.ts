@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from "node:crypto";
-import { SegnoError } from "@segno/core";
+import { SegnoError, systemClock } from "@segno/core";
 import { canonicalJson, type JsonValue, parseCanonicalJson } from "../log/index.js";
 import { custodyName, decodeManifest, manifestName, sha256 } from "./manifest.js";
 import type { BundleFiles } from "./zip.js";
@@ -26,7 +26,8 @@ export interface HandOverInput {
   readonly from: string;
   readonly to: string;
   readonly reason: string;
-  readonly atMs: number;
+  /** When, milliseconds since the epoch. Default: now. */
+  readonly atMs?: number;
   /** PKCS #8 PEM of an Ed25519 key. */
   readonly privateKey: string;
 }
@@ -46,7 +47,12 @@ export function handOver(files: BundleFiles, input: HandOverInput): BundleFiles 
   const record = readCustody(files);
   if (record.fault !== undefined)
     throw new SegnoError("invalid_input", `The custody record is broken: ${record.fault}`);
-  const facts = { at: new Date(input.atMs).toISOString(), ...told, before: record.head, key: publicOf(key) };
+  const facts = {
+    at: new Date(input.atMs ?? systemClock.nowMs()).toISOString(),
+    ...told,
+    before: record.head,
+    key: publicOf(key),
+  };
   const line = { ...facts, after: afterOf(facts) };
   const signature = sign(null, Buffer.from(canonicalJson(line)), key).toString("base64url");
   const before = files.get(custodyName) ?? new Uint8Array();
