@@ -172,7 +172,13 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
       ...clockWatch.checks(),
       ...(audit === undefined ? {} : { audit: async () => audit.health() }),
     });
-  observer.offer(createFigures({ store: bare, clock: resolved.clock }));
+  observer.offer(
+    createFigures({
+      store: bare,
+      clock: resolved.clock,
+      ...(audit === undefined ? {} : { auditWaiting: async () => (await audit.backlog()).waiting }),
+    }),
+  );
   const routes = routesOf(engine, health, metricsRoutes(metrics, config.metrics?.token));
   const factsOf = createRequestFacts(
     {

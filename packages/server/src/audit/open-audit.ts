@@ -6,7 +6,7 @@ import type { BundleFiles } from "./evidence/zip.js";
 import { createFeed } from "./feed/feed.js";
 import type { BacklogGate } from "./feed/gate.js";
 import { openLogSigner } from "./feed/log-signer.js";
-import { readBacklog, readerName } from "./feed/store.js";
+import { type Backlog, readBacklog, readerName } from "./feed/store.js";
 import { type LogStorage, openLog, parseCheckpoint, sqlStorage } from "./log/index.js";
 import { endStrangerKeys } from "./personal/subject-keys.js";
 import type { AuditQuery } from "./read/query.js";
@@ -42,6 +42,7 @@ export interface AuditTrail {
   settle(): Promise<number>;
   /** Ends what is over: payloads by class, and the keys of strangers' days. */
   expire(): Promise<void>;
+  backlog(): Promise<Backlog>;
   status(): Promise<AuditStatus>;
   completeness(): Promise<Completeness>;
   show(query: AuditQuery & { readonly limit?: number }): Promise<readonly AuditEntry[]>;
@@ -111,6 +112,7 @@ export function openAudit(
       await expiry.run();
       await endStrangerKeys(engine, options.strangerDays);
     },
+    backlog: () => readBacklog(store.db),
     async status() {
       const [{ size }, kept, backlog] = [
         await storage.head(),

@@ -158,6 +158,13 @@ const definitions = [
     labels: [],
   },
   {
+    name: "segno.audit.waiting",
+    kind: "gauge",
+    unit: "1",
+    help: "Committed events that are no leaves of the audit log yet. Of all nodes together.",
+    labels: [],
+  },
+  {
     name: "segno.outbox.lag",
     kind: "gauge",
     unit: "s",

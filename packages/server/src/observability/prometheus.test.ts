@@ -57,7 +57,7 @@ describe("GET /metrics", () => {
   });
 
   it("tells what happened, of the attempts also who gave up", async () => {
-    test = await createTestSegno({ metrics: true });
+    test = await createTestSegno({ metrics: true, audit: {} });
     await signIn(test);
     const { client } = createInMemoryClient(test.segno);
     await client.email.start({ email: "grace@example.com" });
@@ -71,6 +71,7 @@ describe("GET /metrics", () => {
     expect(text).toContain('segno_token_duration_seconds_count{operation="session_token",outcome="success"} 1\n');
     expect(text).toMatch(/segno_key_use_duration_seconds_bucket\{custody="local",outcome="success",le="\+Inf"\} 1\n/);
     expect(text).toMatch(/^segno_outbox_waiting 0$/m);
+    expect(text).toMatch(/^segno_audit_waiting \d+$/m);
   });
 
   it("counts refusals by their limit, and credentials that were refused by their code", async () => {

@@ -65,6 +65,7 @@ describe.each(testDatabases)("audit feed: $name", ({ skipped, create }) => {
     expect(ours[0]?.personal?.commitments).toEqual(ours[3]?.personal?.commitments);
     expect(ours[0]?.personal?.commitments).not.toEqual(ours[1]?.personal?.commitments);
     expect(await trail().settle()).toBe(0);
+    expect((await trail().backlog()).waiting).toBe(0);
     expect(await trail().status()).toMatchObject({ size: leaves.length, checkpointSize: leaves.length, waiting: 0 });
   });
 

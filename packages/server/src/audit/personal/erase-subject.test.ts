@@ -17,6 +17,8 @@ describe.each(testDatabases)("subject keys: $name", ({ skipped, create }) => {
     database = await create();
     node = await openNode(database.source(), { audit: {} });
     await node.engine.dataSealer.ready();
+    // what waits is to be looked at
+    await node.audit?.stop();
   });
   afterEach(async () => {
     await node.stop();

@@ -65,5 +65,17 @@ export async function clearPending(trx: Db, subject: string): Promise<void> {
     .set({ personal: null })
     .where("subject", "=", subject)
     .where("personal", "is not", null)
+    // what the log has passed was wiped then: so the index of positions answers, however long events are kept
+    .where((eb) =>
+      eb.or([
+        eb("position", "is", null),
+        eb("position", ">", (inner) =>
+          inner
+            .selectFrom("segno_event_cursors")
+            .select(({ fn, val }) => fn.coalesce(fn.max("position"), val(0)).as("position"))
+            .where("name", "=", "audit"),
+        ),
+      ]),
+    )
     .execute();
 }
