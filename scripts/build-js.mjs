@@ -52,13 +52,19 @@ function readStamp(folder) {
 
 function sourceHash(folder) {
   const hash = createHash("sha256");
-  const files = readdirSync(join(folder, "src"), { recursive: true })
-    .map((file) => join(folder, "src", file))
+  const files = [folder, ...copiedInto(folder)]
+    .flatMap((each) => readdirSync(join(each, "src"), { recursive: true }).map((file) => join(each, "src", file)))
     .concat(join(folder, "package.json"), join(folder, "tsup.config.ts"), join(root, "scripts", "tsup-package.js"))
     .filter((file) => !/\.test(-d)?\.tsx?$/.test(file) && statSync(file).isFile())
     .sort();
   for (const file of files) hash.update(file.slice(root.length)).update(readFileSync(file));
   return hash.digest("hex");
+}
+
+/** Packages whose code ends up in this one's. */
+function copiedInto(folder) {
+  const list = /const copied = \[(.*)\];/.exec(readFileSync(join(folder, "tsup.config.ts"), "utf8"))?.[1] ?? "";
+  return [...list.matchAll(/"(.*?)"/g)].map(([, name]) => join(root, "packages", name));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -4,8 +4,9 @@ import { defineConfig } from "tsup";
  * One build for every package: ESM JavaScript only. `tsc` writes the declarations.
  * Kept to entry, format and external so that another bundler can take over.
  * @param {string[]} entry
+ * @param {string[]} copied packages of this repository, by folder, of which what is used is copied in
  */
-export function packageBuild(entry) {
+export function packageBuild(entry, copied = []) {
   return defineConfig({
     entry,
     format: "esm",
@@ -16,6 +17,7 @@ export function packageBuild(entry) {
     splitting: true,
     sourcemap: false,
     external: ["#crypto"],
+    noExternal: copied.map((name) => `@segno/${name}`),
     // node:sqlite has no other name.
     removeNodeProtocol: false,
   });
