@@ -131,6 +131,7 @@ const inWords = {
   email: "development: the built-in mailbox",
   clientIp: "none in production; else the socket",
   clientCertificate: "the TLS socket's own",
+  sharedSignals: "none",
   session: "see below",
   tokens: "see below",
   keys: "see below",

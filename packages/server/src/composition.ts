@@ -67,6 +67,8 @@ import { createIdSource } from "./runtime.js";
 import { createSecrets } from "./secrets.js";
 import { deviceClassOf, settleSessions, sweepSessions } from "./sessions/index.js";
 import { sessionRoutes } from "./sessions/routes.js";
+import { openSharedSignals } from "./shared-signals/index.js";
+import { signalRoutes } from "./shared-signals/routes.js";
 import { sweepStatusIndexes } from "./status-lists/index.js";
 import { statusListRoutes } from "./status-lists/routes.js";
 import { durableState, type HotState, hotState, sweepExpired } from "./storage/index.js";
@@ -120,10 +122,12 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
   const secrets = createSecrets(config.secrets, random);
   const base = { config, clock, random, newId, store, secrets, log };
   const gate = config.audit === undefined ? undefined : createBacklogGate(config.audit.maxBacklog);
+  const signals = openSharedSignals(config.sharedSignals ?? { streams: [] }, { ...base, keyrings: () => keyrings });
   const events = createEventLog(base, {
     source: config.issuer,
     observer,
     ...config.events,
+    sinks: [...config.events.sinks, ...signals.sinks],
     ...auditedWrites(config, secrets, hasBackground ? gate : undefined),
   });
   const mail = createMailQueue(
@@ -179,7 +183,10 @@ async function composeOn(resolved: ResolvedOptions, bare: Engine["store"], hasBa
       ...(audit === undefined ? {} : { auditWaiting: async () => (await audit.backlog()).waiting }),
     }),
   );
-  const routes = routesOf(engine, health, metricsRoutes(metrics, config.metrics?.token));
+  const routes = routesOf(engine, health, [
+    ...metricsRoutes(metrics, config.metrics?.token),
+    ...signalRoutes(engine, config.sharedSignals, { keyrings, running: signals }),
+  ]);
   const factsOf = createRequestFacts(
     {
       log,
@@ -264,7 +271,7 @@ async function keysHealth(keyring: Keyring): Promise<"ok" | "degraded" | "failin
   return status;
 }
 
-function routesOf(engine: Engine, health: () => Promise<HealthReport>, metrics: readonly Route[]): readonly Route[] {
+function routesOf(engine: Engine, health: () => Promise<HealthReport>, asked: readonly Route[]): readonly Route[] {
   const routes: Route[] = [
     ...sessionRoutes(engine),
     ...tokenRoutes(engine),
@@ -275,7 +282,7 @@ function routesOf(engine: Engine, health: () => Promise<HealthReport>, metrics: 
     ...emailRoutes(engine),
     ...passkeyRoutes(engine),
     ...healthRoutes(health),
-    ...metrics,
+    ...asked,
     openApiRoute(engine.config, () => routes),
   ];
   return routes;

@@ -3,6 +3,7 @@ import type { EventSink } from "./events/index.js";
 import type { KeyCustody } from "./keys/index.js";
 import type { SloDefinition } from "./observability/index.js";
 import type { Logger, MailTransport, RandomSource, RequestView } from "./ports.js";
+import type { SharedSignals, SharedSignalsOptions } from "./shared-signals/index.js";
 import type { KeyValueSource } from "./storage/key-value.js";
 import type { StoreSource } from "./storage/source.js";
 
@@ -55,6 +56,11 @@ export interface SegnoOptions {
   readonly audit?: AuditOptions;
   /** Who receives events outside this process, and how long they are kept. */
   readonly events?: EventOptions;
+  /**
+   * Shared Signals (SSF 1.0): receivers that are told when sessions end, credentials change and accounts are suspended, and
+   * transmitters whose signals act on accounts here. Default: none.
+   */
+  readonly sharedSignals?: SharedSignalsOptions;
   /**
    * What the service promises: how many sign-ins, tokens and key uses go well, and how fast. Default: five objectives, see
    * `defaultSlos`. An empty list counts nothing.
@@ -336,6 +342,7 @@ export interface ResolvedConfig {
   readonly events: Required<EventOptions>;
   readonly clientCertificate: ClientCertificateOptions | undefined;
   readonly audit: Required<AuditOptions> | undefined;
+  readonly sharedSignals: SharedSignals | undefined;
 }
 
 /** What a client's proof is held against. A secret is known by its SHA-256 alone, base64url. */

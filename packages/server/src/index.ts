@@ -90,6 +90,16 @@ export { jsonLogger, type JsonLoggerOptions, type LogLevel, silentLogger } from 
 export type { BurnAlert, FoundRequest, RateDrop, SloDefinition, SloReport, SloState } from "./observability/index.js";
 export type { SegnoSchema } from "./schema.js";
 export { createSegno, type ReadyOptions, type Segno } from "./segno.js";
+export type {
+  PollDelivery,
+  PushDelivery,
+  SharedSignalsOptions,
+  SignalAction,
+  SignalStreamOptions,
+  SignalSubject,
+  SignalTransmitterOptions,
+  SignalType,
+} from "./shared-signals/index.js";
 export type { SessionView } from "./sessions/index.js";
 export type {
   KeyValueSource,

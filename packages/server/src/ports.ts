@@ -208,14 +208,16 @@ export interface SignedToken {
 export interface TokenSigner {
   /**
    * Signs a JWS: adds `alg` and `kid`, and sees to it that the latest `exp` per kid is on record first.
-   * @param payload must hold `exp`
+   * @param payload must hold `exp`, unless `untilSeconds` is given
    * @param trx the caller's transaction, if it is in one: inside a transaction nothing else may touch the store
+   * @param untilSeconds for what has no `exp`: until when the key stays published, seconds since the epoch
    * @throws SegnoError `key_unavailable`; there is no fallback key
    */
   sign(
     header: Readonly<Record<string, string>>,
     payload: Readonly<Record<string, unknown>>,
     trx?: Db,
+    untilSeconds?: number,
   ): Promise<SignedToken>;
   /** Every key a good token may be signed with, and the spare that signs next. */
   publicKeys(): Promise<JwkSet>;

@@ -26,6 +26,7 @@ import {
   readSecrets,
   readServices,
   readSession,
+  readSharedSignals,
   readSlos,
   readSignIn,
   readTokens,
@@ -90,6 +91,7 @@ const knownOptions = new Set<string>([
   "random",
   "fetch",
   "audit",
+  "sharedSignals",
 ] satisfies (keyof SegnoOptions)[]);
 
 /** Options, then environment, then defaults. Never throws for a fault: it lists them all. */
@@ -129,6 +131,7 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
   const { clients: publicClients, introspectionClients, accessTokenSeconds } = tokens;
   const around = { issuer, publicClients, introspectionClients: Object.keys(introspectionClients), accessTokenSeconds };
   const consents = readConsents(options.consents ?? {}, tokens.scopes, faults);
+  const events = readEvents(options.events ?? {}, faults);
   const config: ResolvedConfig = {
     production,
     baseUrl: base.origin,
@@ -155,9 +158,10 @@ export function resolveOptions(options: SegnoOptions, environment: Environment):
     consents,
     sessionScopes: tokens.scopes.filter((scope) => ![...consents.values()].some((rule) => rule.scopes.includes(scope))),
     services: readServices(options.services ?? {}, around, faults),
-    events: readEvents(options.events ?? {}, faults),
+    events,
     clientCertificate: readClientCertificate(options.clientCertificate, clientIp, faults),
     audit: readAudit(options.audit ?? auditOf(env("SEGNO_AUDIT"), faults), issuer, faults),
+    sharedSignals: readSharedSignals(options.sharedSignals, events, faults),
   };
   return {
     config,

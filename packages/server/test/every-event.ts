@@ -45,6 +45,7 @@ const data: { readonly [Type in SegnoEventType]: SegnoEventData<Type> } = {
   "user.updated": { fields: ["email"] },
   "user.deleted": { reason: "self" },
   "user.suspended": { reason: "operator" },
+  "user.resumed": { reason: "operator" },
   "subject.erased": { keyId: "key_1" },
   "consent.granted": { purpose: "newsletter", version: 2, scopes: ["mail:send"] },
   "consent.withdrawn": { purpose: "newsletter", version: 2, scopes: ["mail:send"] },

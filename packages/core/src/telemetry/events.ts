@@ -142,6 +142,8 @@ export interface SegnoEventMap {
   "user.deleted": { readonly reason: string };
   /** An account may not sign in until it is resumed. When: with the change. Kept: account. */
   "user.suspended": { readonly reason: string };
+  /** A suspended account may sign in again. When: with the change. Kept: account. */
+  "user.resumed": { readonly reason: string };
   /** The key under which the audit log held this person's data was destroyed. When: with the key. Kept: account. */
   "subject.erased": { readonly keyId: string };
   /** The person agreed to a purpose, or to a new version of it. When: with the consent's row. Kept: account. */
@@ -348,6 +350,7 @@ export const eventSchemaVersions: Readonly<Record<SegnoEventType, number>> = /* 
   "user.updated": 1,
   "user.deleted": 1,
   "user.suspended": 1,
+  "user.resumed": 1,
   "subject.erased": 1,
   "consent.granted": 1,
   "consent.withdrawn": 1,

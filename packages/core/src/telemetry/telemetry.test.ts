@@ -222,6 +222,7 @@ describe("the event catalogue", () => {
         "user.updated",
         "user.deleted",
         "user.suspended",
+        "user.resumed",
         "subject.erased",
         "consent.granted",
         "consent.withdrawn",

@@ -7,8 +7,8 @@ import { OutsideFirst, type Prepared } from "./outside-first.js";
 type Header = Readonly<Record<string, string>>;
 type Payload = Readonly<Record<string, unknown>>;
 
-/** Makes the compact JWS. */
-export type SignToken = (header: Header, payload: Payload, trx?: Db) => Promise<SignedToken>;
+/** Makes the compact JWS. Without `exp` in the payload `untilSeconds` says how long it can be checked against the key set. */
+export type SignToken = (header: Header, payload: Payload, trx?: Db, untilSeconds?: number) => Promise<SignedToken>;
 
 interface SignTokenParts {
   /** The same, where nothing has to be waited for; else undefined. */
@@ -42,9 +42,9 @@ export function createSignToken({ keyAtHand, usableKey, uses, prepared }: SignTo
     return isSigned(found) ? found : undefined;
   }
 
-  return async (header, payload, trx) => {
-    const exp = payload["exp"];
-    if (typeof exp !== "number") throw new TypeError("A signed token needs exp.");
+  return async (header, payload, trx, untilSeconds) => {
+    const exp = payload["exp"] ?? untilSeconds;
+    if (typeof exp !== "number") throw new TypeError("A signed token needs exp, or a time until it is checked.");
     const key = keyAtHand(exp * 1000) ?? (await usableKey(exp * 1000, trx));
     if (key.mode === "data") throw new SegnoError("key_unavailable", "A data key signs nothing.");
     const input = signingInput(header, payload, key);

@@ -7,6 +7,7 @@ export { listOf } from "./list-of.js";
 export { readMetrics } from "./metrics.js";
 export { readResolver } from "./resolvers.js";
 export { readSecrets } from "./secrets.js";
+export { readSharedSignals } from "./shared-signals.js";
 export { readSlos } from "./slos.js";
 export { readServices } from "./services.js";
 export { readSession } from "./sessions.js";

@@ -1,4 +1,4 @@
-import type { Actor, Engine } from "../engine.js";
+import type { Actor, Db, Engine } from "../engine.js";
 import { changeStatus, cutOff } from "./change-status.js";
 
 /**
@@ -7,10 +7,18 @@ import { changeStatus, cutOff } from "./change-status.js";
  * @throws SegnoError `not_found`, `conflict` when it is not active
  */
 export async function suspendUser(engine: Engine, userId: string, actor: Actor, reason = "by_operator"): Promise<void> {
-  await engine.store.transaction(async (trx) => {
-    await changeStatus(engine, trx, userId, "suspend");
-    await cutOff(engine, trx, { userId, reason: "user_suspended" }, actor);
-    await engine.events.append(trx, "user.suspended", { ...actor, subject: userId }, { reason });
-  });
+  await engine.store.transaction((trx) => suspendUserIn(engine, trx, { userId, reason }, actor));
   engine.events.nudge();
+}
+
+/** The same as part of a transaction of the caller. */
+export async function suspendUserIn(
+  engine: Engine,
+  trx: Db,
+  { userId, reason }: { readonly userId: string; readonly reason: string },
+  actor: Actor,
+): Promise<void> {
+  await changeStatus(engine, trx, userId, "suspend");
+  await cutOff(engine, trx, { userId, reason: "user_suspended" }, actor);
+  await engine.events.append(trx, "user.suspended", { ...actor, subject: userId }, { reason });
 }

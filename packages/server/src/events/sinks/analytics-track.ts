@@ -29,6 +29,7 @@ const allowed: Allowed = {
   "user.updated": ["fields"],
   "user.deleted": [],
   "user.suspended": notSent,
+  "user.resumed": notSent,
   "subject.erased": notSent,
   "consent.granted": ["purpose", "version"],
   "consent.withdrawn": ["purpose", "version"],

@@ -43,6 +43,14 @@ export interface HttpPost {
   readonly close: () => void;
 }
 
+/** For receivers that say in the answer why they refuse. */
+export interface RefusalText {
+  /** A longer answer is taken for none. */
+  readonly maxAnswerBytes: number;
+  /** @returns one of the reasons that are known, undefined for anything else: the status is told then */
+  readonly reasonOf: (body: Uint8Array) => string | undefined;
+}
+
 /** However long a receiver asks for, it is asked again after this. */
 const longestWaitSeconds = 3_600;
 /** These say nothing about the event: too slow, too early, too many. */
@@ -53,15 +61,20 @@ const notTheEvent: readonly number[] = [408, 425, 429];
  * @param faults where everything wrong with the options is told; thrown here when there is any
  * @param maxConnections as many as there are requests at the same time: one that waits for a connection uses up its time
  */
-export function createHttpPost(options: HttpSinkOptions, faults: OptionFaults, maxConnections: number): HttpPost {
+export function createHttpPost(
+  options: HttpSinkOptions,
+  faults: OptionFaults,
+  maxConnections: number,
+  refusal?: RefusalText,
+): HttpPost {
   checkChoice(faults, options);
   checkHttpChoice(faults, options);
   faults.throwIfAny();
   const { clock = systemClock, allowAddresses, allowHttpOnLocalhost, ca, timeoutMs } = options;
   const url = new URL(options.url);
   const egress = createEgress({ allowAddresses, allowHttpOnLocalhost, ca, timeoutMs, maxConnections });
-  const refusal = egress.refusalOf(url);
-  faults.require(refusal === undefined, `\`url\` is refused: ${refusal}`);
+  const refused = egress.refusalOf(url);
+  faults.require(refused === undefined, `\`url\` is refused: ${refused}`);
   faults.throwIfAny();
   let waitsUntilMs = 0;
 
@@ -69,14 +82,16 @@ export function createHttpPost(options: HttpSinkOptions, faults: OptionFaults, m
     async post(body, headers, signal) {
       signal.throwIfAborted();
       if (clock.nowMs() < waitsUntilMs) throw away("retry_after");
-      const { status, headers: answered } = await send(egress, { url, body, headers, signal });
+      const most = refusal === undefined ? {} : { maxAnswerBytes: refusal.maxAnswerBytes };
+      const { status, headers: answered, body: said } = await send(egress, { url, body, headers, signal, ...most });
       if (status >= 200 && status < 300) return undefined;
       if (status < 400 || status >= 500 || notTheEvent.includes(status)) {
         const seconds = retryAfterSeconds(answered["retry-after"], clock);
         if (seconds > 0 && (status === 429 || status === 503)) waitsUntilMs = clock.nowMs() + seconds * 1_000;
         throw away(`http_${status}`);
       }
-      return { reason: `http_${status}`, isFinal: status === 410 };
+      const named = status === 400 ? refusal?.reasonOf(said) : undefined;
+      return { reason: named ?? `http_${status}`, isFinal: status === 410 };
     },
     close: egress.close,
   };
@@ -87,6 +102,7 @@ interface Posted {
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  readonly maxAnswerBytes?: number;
 }
 
 async function send(egress: Egress, posted: Posted): ReturnType<Egress["send"]> {

@@ -106,6 +106,7 @@ export const ocsfRules: Rules = {
   "user.updated": { ...account, activity: [99, "Update"] },
   "user.deleted": { ...account, activity: [6, "Delete"], more: reasonOf },
   "user.suspended": { ...account, activity: [5, "Disable"], severity: "low", more: reasonOf },
+  "user.resumed": { ...account, activity: [2, "Enable"], more: reasonOf },
   "subject.erased": { ...account, activity: [99, "Personal data erased"] },
   "consent.granted": { ...account, activity: [99, "Consent granted"] },
   "consent.withdrawn": { ...account, activity: [99, "Consent withdrawn"] },

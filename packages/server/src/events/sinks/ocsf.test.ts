@@ -166,6 +166,7 @@ describe("ocsfSink", () => {
   it.each([
     ["user.created", 300101, 1],
     ["user.suspended", 300105, 2],
+    ["user.resumed", 300102, 1],
     ["user.deleted", 300106, 1],
     ["passkey.added", 300110, 2],
     ["passkey.removed", 300111, 2],
