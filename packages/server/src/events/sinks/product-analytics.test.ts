@@ -22,7 +22,15 @@ interface Track {
 const pseudonymKey = Buffer.alloc(32, 7).toString("base64");
 const security: readonly SegnoEventType[] = [
   ...(["risk.alert", "token.issued", "token.exchanged", "token.refreshed", "token.revoked", "policy.decided"] as const),
-  ...(["user.suspended", "user.resumed", "subject.erased", "client.created", "client.revoked", "key.created", "key.rotated"] as const),
+  ...([
+    "user.suspended",
+    "user.resumed",
+    "subject.erased",
+    "client.created",
+    "client.revoked",
+    "key.created",
+    "key.rotated",
+  ] as const),
   ...(["key.retired", "key.compromised", "key.destroyed", "key.used", "key.custody_failed"] as const),
   ...(["key.custody_recovered", "slo.alert", "slo.recovered"] as const),
 ];
