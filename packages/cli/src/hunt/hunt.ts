@@ -6,8 +6,8 @@ export const huntCommand: Command = {
   name: "hunt",
   summary: "looks through the stored events for what attacks leave behind",
   notes: [
-    "Reads what is kept (events.keepDays), a day back by default. A finding is a suspicion: its events tell",
-    "what happened, its runbook what to do. Needs no more than the events, so it shows no personal data.",
+    "Reads what is kept (events.keepDays), a day back by default. A finding is a suspicion: its events",
+    "tell what happened, its runbook what to do. Reads events alone, so it shows no personal data.",
   ],
   options: {
     only: { type: "string", value: "NAMES", help: "these hunts, separated by commas; default: all" },

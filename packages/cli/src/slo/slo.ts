@@ -7,7 +7,8 @@ export const sloCommand: Command = {
   name: "slo",
   summary: "shows what the service promises, what is left of each error budget, and which alerts fire",
   notes: [
-    "burn: how fast the budget goes. 1 spends all of it by the end of the period; above 14.4 for an hour wakes somebody.",
+    "burn: how fast the budget goes. 1 spends all of it by the end of the period; above 14.4 for an",
+    "hour wakes somebody.",
     "Counts are written every ten seconds by every node. The last ones may be missing.",
   ],
   example: "$ segno slo --config ./segno.ts",

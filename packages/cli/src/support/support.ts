@@ -9,7 +9,8 @@ export const supportCommand: Command = {
   summary: "shows what happened to somebody who read out a support code",
   notes: [
     "Shows the events of the request, and of the sign-in it was part of, as long as events are kept.",
-    "A request without an event is not found here: search traces for segno.support.code, logs for supportCode.",
+    "A request without an event is not found here: search traces for segno.support.code,",
+    "and logs for supportCode.",
   ],
   positionals: [{ name: "CODE", help: "eight digits, in any case, with or without the dash" }],
   example: "$ segno support 7K3M-9QXA",
