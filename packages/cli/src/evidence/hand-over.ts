@@ -33,7 +33,7 @@ export const evidenceHandOverCommand: Command = {
         code: "evidence_broken",
         cause: `${fault.file} ${fault.reason}: nobody should hand this on.`,
         fix: `See everything that is wrong: segno evidence verify ${path}`,
-        docs: "docs/concepts/audit-log.md#evidence",
+        docs: "docs/concepts/audit-people.md#evidence",
       });
     }
     const privateKey = readInput(key);
