@@ -315,7 +315,9 @@ describe("a runbook", () => {
       expect(existsSync(join(root, file)), link).toBe(true);
       if (anchor === undefined) continue;
       const text = readFileSync(join(root, file), "utf8").toLowerCase();
-      expect(text.includes(`id="${anchor}"`) || text.includes(`\n## ${anchor.replaceAll("-", " ")}\n`), link).toBe(true);
+      expect(text.includes(`id="${anchor}"`) || text.includes(`\n## ${anchor.replaceAll("-", " ")}\n`), link).toBe(
+        true,
+      );
     }
   });
 });
