@@ -4,15 +4,17 @@ import { type Device, type DeviceOptions, launchBrowser, openDevice } from "./br
 import type { RunningApp } from "./running-app.ts";
 
 /** An app for all tests of a file, and devices that are closed after each. */
-export interface Devices {
+export interface Devices<App extends RunningApp = RunningApp> {
+  /** From the first test on. */
+  app(): App;
   /** Where the app is reached, from the first test on. */
   url(): string;
   /** Opens a device at the app. */
   device(options?: Partial<DeviceOptions>): Promise<Device>;
 }
 
-export function useDevices(start: () => Promise<RunningApp>): Devices {
-  let app: RunningApp | undefined;
+export function useDevices<App extends RunningApp>(start: () => Promise<App>): Devices<App> {
+  let app: App | undefined;
   let browser: Browser | undefined;
   const opened: Device[] = [];
   beforeAll(async () => {
@@ -27,6 +29,10 @@ export function useDevices(start: () => Promise<RunningApp>): Devices {
   });
   const url = (): string => app?.url ?? "";
   return {
+    app() {
+      if (app === undefined) throw new Error("The app did not start.");
+      return app;
+    },
     url,
     async device(options = {}) {
       if (browser === undefined) throw new Error("The browser did not start.");

@@ -42,7 +42,7 @@ export interface SegnoClient extends Routes {
   /**
    * Tells the service what a screen shows, for its funnel: the flows of `@segno/signin` call it. Sent in batches and dropped
    * when it cannot be sent. Does nothing with `reportUi: false`.
-   * @param isLast the page is going away: send at once
+   * @param isLast the page goes away, or may do so at once: send now
    */
   report(event: UiEvent, isLast?: boolean): void;
   /** Closes the channel to the other tabs. */

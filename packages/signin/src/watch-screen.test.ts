@@ -41,7 +41,7 @@ describe("R031: the sign-in screen tells, without a line of the application's", 
       "ceremony_started passkey",
       "ceremony_ended passkey passkey_cancelled",
       "ceremony_started passkey",
-      "ceremony_ended passkey",
+      "ceremony_ended passkey true",
     ]);
     expect(new Set(told.map(({ flow }) => flow)).size).toBe(1);
     for (const { flow, surface } of told) {
@@ -67,6 +67,23 @@ describe("R031: the sign-in screen tells, without a line of the application's", 
       "abandoned email_code true",
     ]);
     expect(JSON.stringify(lines())).not.toContain("ada");
+  });
+
+  it("that somebody is signed in whose screen the app took away in the same moment", async () => {
+    const { actions, client, lines } = open({ canUse: false, canAutofill: false });
+    await actions.start();
+    const stop = client.session.subscribe(() => actions.stop());
+    actions.edit({ email: "ada@example.com" });
+    await actions.sendEmail();
+    await actions.submitCode("123456");
+    stop();
+    expect(client.session.get().status).toBe("signed_in");
+    expect(lines()).toEqual([
+      "exposed false",
+      "method_shown email_code",
+      "ceremony_started email_code",
+      "ceremony_ended email_code true",
+    ]);
   });
 
   it("that the page went away, once", async () => {

@@ -5,6 +5,7 @@ interface Screen {
   readonly status: string;
   readonly error?: ClientError | null;
 }
+type UiReason = NonNullable<Extract<UiEvent, { type: "ui.ceremony_ended" }>["reason"]>;
 /** A way to sign in, as events name it. */
 export type Method = "passkey" | "email_code";
 
@@ -23,8 +24,16 @@ export function watchScreen<State extends Screen>(
 
   const tell = (event: Partial<UiEvent> & Pick<UiEvent, "type">, isLast?: boolean) =>
     shown && client.report({ ...event, flow: shown.flow, surface: "sign_in" } as UiEvent, isLast);
+  const end = (reason?: UiReason, isLast?: boolean) => {
+    if (!begun) return;
+    const { method, atMs } = begun;
+    begun = undefined;
+    tell({ type: "ui.ceremony_ended", method, durationMs: since(atMs), ...(reason && { reason }) }, isLast);
+  };
   const leave = () => {
-    if (shown)
+    // Whoever is signed in did not give up: the app took the screen away at once, or the link was used in another tab.
+    if (client.session.get().status === "signed_in") end(undefined, true);
+    else if (shown)
       tell({ type: "ui.abandoned", durationMs: since(shown.atMs), ...(begun && { method: begun.method }) }, true);
     close();
   };
@@ -44,11 +53,9 @@ export function watchScreen<State extends Screen>(
     const isGone = next.status === "idle" || isDone;
     if (!shown && !isGone) open(next);
     const method = methodOf(next);
-    if (begun && begun.method !== method && (isDone || !isGone)) {
-      const reason = isDone ? {} : { reason: next.error?.code ?? ("user_cancelled" as const) };
-      tell({ type: "ui.ceremony_ended", method: begun.method, durationMs: since(begun.atMs), ...reason });
-      begun = undefined;
-    }
+    // Many apps go to another page at once: what is told of the end does not wait.
+    if (isDone) end(undefined, true);
+    else if (begun?.method !== method && !isGone) end(next.error?.code ?? "user_cancelled");
     if (method && !begun) {
       begun = { method, atMs: performance.now() };
       tell({ type: "ui.ceremony_started", method });

@@ -2,7 +2,7 @@
 import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
 import axe from "axe-core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { SegnoProvider, SignIn, type SignInProps } from "../index.js";
+import { SegnoProvider, Show, SignIn, type SignInProps } from "../index.js";
 import { germanMessages } from "../messages.js";
 import { createService, problem, settle } from "../react.double.js";
 import { testSession } from "../testing.js";
@@ -117,6 +117,26 @@ describe("SignIn", () => {
     await type(/e-mail/i, "ada@example.com");
     await click(/weiter mit e-mail/i);
     expect(screen.getByRole("alert").textContent).toMatch(/Support-Code: [0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/);
+  });
+
+  it("says that somebody is signed in also where the app takes the screen away in the same moment", async () => {
+    const onSignedIn = vi.fn();
+    const { client, view } = await open({ onSignedIn });
+    view.rerender(
+      <SegnoProvider client={client}>
+        <Show when="signed-in" fallback={<SignIn onSignedIn={onSignedIn} />}>
+          Hello.
+        </Show>
+      </SegnoProvider>,
+    );
+    await type(/Email/, "ada@example.com");
+    await click(/Continue with email/);
+    await type(/Code/, "123456");
+    await click(/^Continue$/);
+    expect(screen.getByText("Hello.")).toBeTruthy();
+    expect(onSignedIn).toHaveBeenCalledTimes(1);
+    view.unmount();
+    expect(onSignedIn).toHaveBeenCalledTimes(1);
   });
 
   it("R060: by mail, with a wrong code first; the focus follows", async () => {

@@ -41,6 +41,16 @@ export function SignIn({ onSignedIn, requirement, ...options }: SignInProps): Re
     const now = client.session.get().user;
     if (isEnough && userId !== undefined && now) report.current?.(now);
   }, [userId, isEnough, client]);
+  const seen = useRef(userId);
+  seen.current = requirement ? "" : userId;
+  useEffect(
+    () => () => {
+      // An app that shows this to nobody who is signed in takes it away before the effect above can run.
+      const { user: now } = client.session.get();
+      if (now && seen.current === undefined) report.current?.(now);
+    },
+    [client],
+  );
   useLinkElsewhere(state);
   return (
     <section data-segno="sign-in" dir={dir} aria-label={isNew ? messages.signUpTitle : messages.signInTitle}>
