@@ -10,6 +10,13 @@ export const steps = [
     env: { SEGNO_REQUIRE_PEERS: "1" },
   },
   {
+    name: "processes",
+    what: "the built command line, kill -9 at every few statements, key rotation under load, brokers that restart",
+    command: "node scripts/test.mjs",
+    env: { SEGNO_REQUIRE_PEERS: "1", SEGNO_TEST_SET: "processes" },
+    needs: "test",
+  },
+  {
     name: "custody",
     what: "keys in Vault, AWS KMS (moto) and PKCS#11 (SoftHSM2), each a real server; the first build of Vault takes minutes",
     command: "node scripts/custody.mjs",

@@ -33,8 +33,12 @@ try {
   const isBuilt = await build();
   const env = { ...(await peers()), ...(isBuilt ? { SEGNO_TEST_BUILT: "1" } : {}) };
   say("[3/3] tests");
-  const code = await runVitest(process.argv.slice(2), env);
+  const args = process.argv.slice(2);
+  const set = process.env.SEGNO_TEST_SET ?? (args.length === 0 ? "quick" : undefined);
+  const code = await runVitest(args, set === undefined ? env : { ...env, SEGNO_TEST_SET: set });
   summarise(code);
+  if (set === "quick")
+    say("tests that start and kill processes are a set of their own: SEGNO_TEST_SET=processes npm test");
   if (!isBuilt) say("NOT good: a package does not build, see above");
   end(code === 0 && !isBuilt ? 1 : code);
 } catch (error) {
