@@ -167,7 +167,7 @@ export interface ObservedRequest {
   readonly attributes: Readonly<Record<string, TelemetryValue>>;
 }
 
-/** A request that is only counted. */
+/** A request or a step that is only counted. */
 export interface WatchedRequest {
   readonly note: NoteAttributes;
   end(error: SegnoError | undefined): void;
@@ -180,10 +180,12 @@ export interface Observer {
   /** A request: steps that run within it are its steps, also those of other folders. */
   request<Result>(request: ObservedRequest, run: (note: NoteAttributes) => Promise<Result>): Promise<Result>;
   /**
-   * The short way for a request, where everybody who looks on only counts: no steps, no trace. Undefined where somebody wants
-   * to know more.
+   * The short way for a request or a step, where everybody who looks on only counts: nothing belongs to anything, and there is
+   * no trace. Undefined where somebody wants to know more.
    */
-  readonly watch: ((operation: string) => WatchedRequest) | undefined;
+  readonly watch:
+    | ((operation: string, attributes?: Readonly<Record<string, TelemetryValue>>) => WatchedRequest)
+    | undefined;
   /** A step of the request under way, or of none. */
   step<Result>(
     operation: string,
@@ -192,8 +194,8 @@ export interface Observer {
   ): Promise<Result>;
   /** The hooks of one operation, for those who run it themselves; with them it is a step like the others. */
   hooksWith(own: readonly TelemetryHook[]): Pick<Observer, "step">;
-  /** An event was written in the transaction under way: hooks hear of it when that has committed. */
-  wrote(event: NewEvent): void;
+  /** An event was written in a transaction: hooks hear of it when that has committed. */
+  wrote(trx: Db, event: NewEvent): void;
   /** W3C Trace Context of what runs now, if a hook traces it. */
   traceparent(): string | undefined;
 }

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { revealPersonal, type SegnoEvent, type SegnoEventData, type SegnoEventType } from "@segno/core";
-import type { Actor, Engine, EventLog, NewEvent, Observer, PersonalFields } from "../engine.js";
+import type { Actor, Db, Engine, EventLog, NewEvent, Observer, PersonalFields } from "../engine.js";
 import { type Consumer, type ConsumerOptions, createConsumer } from "./consumer.js";
 import { toCloudEvent } from "./envelope.js";
 import { createHooks, hooksName, type HookOptions } from "./hooks.js";
@@ -152,13 +152,13 @@ export function createEventLog(
     }
   }
 
-  function toRow<Type extends SegnoEventType>(actor: Actor, type: Type, data: SegnoEventData<Type>): NewRow {
+  function toRow<Type extends SegnoEventType>(trx: Db, actor: Actor, type: Type, data: SegnoEventData<Type>): NewRow {
     options.enter?.(type);
     const id = parts.newId();
     const nowMs = clock.nowMs();
     const traceparent = options.observer?.traceparent();
     const payload = toCloudEvent({ id, source: options.source ?? "segno", type, nowMs, actor, data, traceparent });
-    options.observer?.wrote({ type, data } as NewEvent);
+    options.observer?.wrote(trx, { type, data } as NewEvent);
     const { personal: fields } = actor;
     const personal =
       fields === undefined ? null : (options.sealPersonal?.({ id, type }, revealPersonal(fields)) ?? null);
@@ -166,11 +166,11 @@ export function createEventLog(
   }
 
   return {
-    append: (trx, type, actor, data) => insertEvents(trx, [toRow(actor, type, data)]),
+    append: (trx, type, actor, data) => insertEvents(trx, [toRow(trx, actor, type, data)]),
     appendAll: (trx, actor, events) =>
       insertEvents(
         trx,
-        events.map(({ type, data }) => toRow(actor, type, data)),
+        events.map(({ type, data }) => toRow(trx, actor, type, data)),
       ),
     nudge: wake,
     on(type: SegnoEventType | "*", listener: (event: never) => unknown) {

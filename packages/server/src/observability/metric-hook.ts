@@ -15,41 +15,50 @@ export type MetricHook = Required<Pick<TelemetryHook, "error" | "finally" | "eve
 
 type Record = (name: MetricName, value: number, labels: Readonly<{ readonly [label: string]: string }>) => void;
 
+type Line = (value: number) => void;
+
+/** Writes down how long one operation took. */
+type Timing = (end: OperationEnd, attributes: OperationContext["attributes"]) => void;
+
 /** Turns operations and events into figures. */
 export function createMetricHook(recorder: Recorder): MetricHook {
   const record = remembering(recorder);
-  const plain = new Map<string, (seconds: number) => void>();
+  const timings = new Map<string, Timing>();
   return {
     error: (context, error) => countFailure(record, context, error),
-    finally(context, end) {
-      const { operation } = context;
-      if (!operation.startsWith("http.") || operation in tokenOperations) return measure(record, context, end);
-      // what every request passes: no label is put together for it twice
-      const key = end.outcome === "success" ? operation : `${operation} failed`;
-      let line = plain.get(key);
-      if (line === undefined) {
-        const labels = { operation: operation.slice(5), outcome: end.outcome };
-        line = recorder.line("segno.operation.duration", labels);
-        plain.set(key, line);
-      }
-      line(end.durationMs / 1_000);
-      countRefusal(record, end);
+    finally({ operation, attributes }, end) {
+      let timing = timings.get(operation);
+      if (timing === undefined) timings.set(operation, (timing = timingOf(recorder, record, operation)));
+      timing(end, attributes);
+      if (end.attributes !== undefined) countRefusal(record, end);
     },
     event: (event) => countEvent(record, event),
   };
 }
 
+/** What was recorded before under one name, by the first of its labels, then by the next. */
+interface Place {
+  line: Line | undefined;
+  readonly next: Map<string, Place>;
+}
+
 /** Lines met before are looked up by what they say. What is said is bounded, and so is this. */
 function remembering(recorder: Recorder): Record {
-  const lines = new Map<string, (value: number) => void>();
+  const root: Place = { line: undefined, next: new Map() };
+  let size = 0;
+  const within = (place: Place | undefined, key: string): Place | undefined => {
+    const known = place?.next.get(key);
+    if (known !== undefined || place === undefined || size >= maxLines) return known;
+    const made: Place = { line: undefined, next: new Map() };
+    place.next.set(key, made);
+    size += 1;
+    return made;
+  };
   return (name, value, labels) => {
-    let key: string = name;
-    for (const label in labels) key += ` ${labels[label]}`;
-    let line = lines.get(key);
-    if (line === undefined) {
-      line = recorder.line(name, labels);
-      if (lines.size < maxLines) lines.set(key, line);
-    }
+    let place = within(root, name);
+    for (const label in labels) place = within(place, labels[label] ?? "");
+    const line = place?.line ?? recorder.line(name, labels);
+    if (place !== undefined) place.line = line;
     line(value);
   };
 }
@@ -66,26 +75,32 @@ function countFailure(record: Record, { operation }: OperationContext, error: Se
   if (error.code === "rate_limited" && typeof rule === "string") record("segno.rate_limit.refusals", 1, { rule });
 }
 
-function measure(record: Record, context: OperationContext, end: OperationEnd): void {
-  const { operation, attributes } = context;
+/** Found once for each operation: no label is put together for a request that passes a second time. */
+function timingOf(recorder: Recorder, record: Record, operation: string): Timing {
+  const timed = (name: MetricName, labels: Readonly<{ readonly [label: string]: string }>): Timing => {
+    const lines: { [outcome in OperationEnd["outcome"]]?: Line } = {};
+    return ({ outcome, durationMs }) => {
+      const line = (lines[outcome] ??= recorder.line(name, { ...labels, outcome }));
+      line(durationMs / 1_000);
+    };
+  };
+  if (operation === "store.transaction") return timed("segno.store.transaction.duration", {});
+  if (operation === "mail.send") return timed("segno.mail.send.duration", {});
+  if (!operation.startsWith("http."))
+    return (end, attributes) => measureKeyUse(record, operation, String(attributes["custody"] ?? "none"), end);
+  const request = timed("segno.operation.duration", { operation: operation.slice(5) });
+  const token = tokenOperations[operation];
+  if (token === undefined) return request;
+  const issue = timed("segno.token.duration", { operation: token });
+  return (end, attributes) => {
+    request(end, attributes);
+    issue(end, attributes);
+  };
+}
+
+function measureKeyUse(record: Record, operation: string, custody: string, end: OperationEnd): void {
   const { outcome } = end;
   const seconds = end.durationMs / 1_000;
-  if (operation.startsWith("http.")) {
-    record("segno.operation.duration", seconds, { operation: operation.slice(5), outcome });
-    const token = tokenOperations[operation];
-    if (token !== undefined) record("segno.token.duration", seconds, { operation: token, outcome });
-    countRefusal(record, end);
-    return;
-  }
-  if (operation === "store.transaction") {
-    record("segno.store.transaction.duration", seconds, { outcome });
-    return;
-  }
-  if (operation === "mail.send") {
-    record("segno.mail.send.duration", seconds, { outcome });
-    return;
-  }
-  const custody = String(attributes["custody"] ?? "none");
   if (operation.startsWith("custody."))
     record("segno.custody.call.duration", seconds, { custody, call: operation.slice(8), outcome });
   // a key in a remote custody is used by the call; the step around it only waits

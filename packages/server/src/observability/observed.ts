@@ -1,5 +1,5 @@
-import type { AuthenticateInput, AuthState } from "@segno/core";
-import type { MailTransport, Observer, Store, TokenSigner } from "../engine.js";
+import { type AuthenticateInput, type AuthState, SegnoError } from "@segno/core";
+import type { MailTransport, Observer, Store, TokenSigner, WatchedRequest } from "../engine.js";
 import { OutsideFirst } from "../keys/index.js";
 
 /** The same signer; each use of a key is a step. */
@@ -9,9 +9,12 @@ export function observedSigner<Signer extends TokenSigner>(
   custody: string,
 ): Signer {
   if (!observer.isOn) return signer;
+  const attributes = { custody };
+  const { watch } = observer;
+  if (watch !== undefined) return { ...signer, sign: countedSign(signer, () => watch("key.sign", attributes)) };
   const sign: TokenSigner["sign"] = async (header, payload, trx) => {
     let aside: OutsideFirst | undefined;
-    const signed = await observer.step("key.sign", { custody }, async (note) => {
+    const signed = await observer.step("key.sign", attributes, async (note) => {
       try {
         const made = await signer.sign(header, payload, trx);
         note({ kid: made.kid });
@@ -28,6 +31,21 @@ export function observedSigner<Signer extends TokenSigner>(
     throw aside ?? new TypeError("Nothing was signed.");
   };
   return { ...signer, sign };
+}
+
+function countedSign(signer: TokenSigner, watch: () => WatchedRequest): TokenSigner["sign"] {
+  return async (header, payload, trx) => {
+    const watched = watch();
+    try {
+      const made = await signer.sign(header, payload, trx);
+      watched.end(undefined);
+      return made;
+    } catch (error) {
+      if (error instanceof OutsideFirst) watched.note({ deferred: true });
+      watched.end(error instanceof OutsideFirst ? undefined : SegnoError.from(error));
+      throw error;
+    }
+  };
 }
 
 /** The same transport; each sending is a step. It belongs to no request: the queue sends after the answer, also after a crash. */

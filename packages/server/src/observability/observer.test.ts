@@ -30,8 +30,8 @@ function listen() {
 describe("the observer", () => {
   it("tells an event once its transaction committed, once, however often it ran", async () => {
     const { committed, observer } = listen();
-    await observer.store(storeOf(3)).transaction(async () => {
-      observer.wrote(event);
+    await observer.store(storeOf(3)).transaction(async (trx) => {
+      observer.wrote(trx, event);
       expect(committed).toEqual([]);
     });
     expect(committed).toEqual([event]);
@@ -39,7 +39,7 @@ describe("the observer", () => {
 
   it("tells of nothing that was rolled back", async () => {
     const { committed, observer } = listen();
-    const lost = observer.store(storeOf(1, true)).transaction(async () => observer.wrote(event));
+    const lost = observer.store(storeOf(1, true)).transaction(async (trx) => observer.wrote(trx, event));
     await expect(lost).rejects.toThrow("rolled back");
     expect(committed).toEqual([]);
   });
@@ -74,7 +74,7 @@ describe("the observer", () => {
     };
     const observer = createObserver([faulty]);
     expect(await observer.step("x", {}, async () => observer.traceparent())).toBeUndefined();
-    await observer.store(storeOf(1)).transaction(async () => observer.wrote(event));
+    await observer.store(storeOf(1)).transaction(async (trx) => observer.wrote(trx, event));
     const bare = storeOf(1);
     expect(createObserver([]).store(bare)).toBe(bare);
   });

@@ -10,14 +10,8 @@ import {
   type TelemetryValue,
   withTelemetry,
 } from "@segno/core";
-import type { NewEvent, Observer, Store, WatchedRequest } from "../engine.js";
+import type { Db, NewEvent, Observer, Store, WatchedRequest } from "../engine.js";
 import { isCounting } from "./counting.js";
-
-/** What runs now: its operation, and what its transaction wrote so far. */
-interface Current {
-  readonly context: OperationContext | undefined;
-  readonly written: NewEvent[] | undefined;
-}
 
 const nothing: Readonly<Record<string, TelemetryValue>> = Object.freeze({});
 const noNotes: NoteAttributes = () => {};
@@ -47,17 +41,18 @@ export function createObserver(given: readonly TelemetryHook[]): EngineObserver 
   const hooks = given.map(withoutCauses);
   // those who only count need not know what belongs to what
   const counting = given.every(isCounting) ? given : undefined;
-  const currents = new AsyncLocalStorage<Current>();
+  /** What runs now. */
+  const currents = new AsyncLocalStorage<OperationContext>();
+  /** What a transaction under way has written so far. */
+  const writtenBy = new WeakMap<Db, NewEvent[]>();
   const tracer = hooks.find(({ traceparentOf }) => traceparentOf !== undefined);
   const listeners = hooks.filter(({ event }) => event !== undefined);
 
   function run<Result>(scope: TelemetryScope, work: (note: NoteAttributes) => Promise<Result>): Promise<Result> {
-    return withTelemetry(scope, (note, context) =>
-      currents.run({ context, written: currents.getStore()?.written }, work, note),
-    );
+    return withTelemetry(scope, (note, context) => currents.run(context, work, note));
   }
   const scopeOf = () => {
-    const parent = currents.getStore()?.context;
+    const parent = currents.getStore();
     return { parent, requestId: parent?.requestId ?? null };
   };
   const stepWith =
@@ -78,7 +73,7 @@ export function createObserver(given: readonly TelemetryHook[]): EngineObserver 
     watch:
       counting === undefined
         ? undefined
-        : (operation) => watchWith(counting, { operation, requestId: null, attributes: nothing }),
+        : (operation, attributes = nothing) => watchWith(counting, { operation, requestId: null, attributes }),
     request:
       counting === undefined
         ? ({ operation, requestId, traceparent, attributes }, work) =>
@@ -88,13 +83,13 @@ export function createObserver(given: readonly TelemetryHook[]): EngineObserver 
     hooksWith: (own) => ({
       step: counting === undefined ? stepWith([...hooks, ...own]) : counted([...counting, ...own]),
     }),
-    wrote(event) {
-      const written = currents.getStore()?.written;
+    wrote(trx, event) {
+      const written = writtenBy.get(trx);
       if (written === undefined) tell([event]);
       else written.push(event);
     },
     traceparent() {
-      const context = currents.getStore()?.context;
+      const context = tracer === undefined ? undefined : currents.getStore();
       if (context === undefined || tracer === undefined) return undefined;
       let found: string | undefined;
       quietly(() => {
@@ -113,14 +108,17 @@ export function createObserver(given: readonly TelemetryHook[]): EngineObserver 
       ...bare,
       async transaction(work) {
         let written: NewEvent[] = [];
-        const result = await step("store.transaction", {}, () => {
-          const context = currents.getStore()?.context;
-          return bare.transaction((trx) => {
-            // the store may run it again: what the run before wrote was rolled back with it
-            written = [];
-            return currents.run({ context, written }, work, trx);
-          });
-        });
+        const collecting = (trx: Db) => {
+          // the store may run it again: what the run before wrote was rolled back with it
+          written = [];
+          writtenBy.set(trx, written);
+          return work(trx);
+        };
+        const watched = observer.watch?.("store.transaction");
+        const result =
+          watched === undefined
+            ? await step("store.transaction", nothing, () => bare.transaction(collecting))
+            : await ended(watched, bare.transaction(collecting));
         tell(written);
         return result;
       },
@@ -143,10 +141,10 @@ function watchWith(
   context: Pick<OperationContext, "operation" | "requestId" | "attributes">,
 ): WatchedRequest {
   const startedMs = performance.now();
-  let attributes: Record<string, TelemetryValue> | undefined;
+  let attributes: Readonly<Record<string, TelemetryValue>> | undefined;
   return {
     note(noted) {
-      attributes = attributes === undefined ? { ...noted } : Object.assign(attributes, noted);
+      attributes = attributes === undefined ? noted : { ...attributes, ...noted };
     },
     end(error) {
       const durationMs = performance.now() - startedMs;
@@ -154,27 +152,35 @@ function watchWith(
       const end: OperationEnd =
         attributes === undefined ? { outcome, durationMs } : { outcome, durationMs, attributes };
       for (const hook of hooks) {
-        if (error !== undefined) quietly(() => hook.error?.(context, error, end));
-        quietly(() => hook.finally?.(context, end));
+        try {
+          if (error !== undefined) void hook.error?.(context, error, end);
+          void hook.finally?.(context, end);
+        } catch {
+          // a hook's fault stays with the hook
+        }
       }
     },
   };
 }
 
-async function count<Result>(
+async function ended<Result>(watched: WatchedRequest, work: Promise<Result>): Promise<Result> {
+  try {
+    const result = await work;
+    watched.end(undefined);
+    return result;
+  } catch (caught) {
+    watched.end(SegnoError.from(caught));
+    throw caught;
+  }
+}
+
+function count<Result>(
   hooks: readonly TelemetryHook[],
   context: Pick<OperationContext, "operation" | "requestId" | "attributes">,
   work: (note: NoteAttributes) => Promise<Result>,
 ): Promise<Result> {
-  const { note, end } = watchWith(hooks, context);
-  try {
-    const result = await work(note);
-    end(undefined);
-    return result;
-  } catch (caught) {
-    end(SegnoError.from(caught));
-    throw caught;
-  }
+  const watched = watchWith(hooks, context);
+  return ended(watched, work(watched.note));
 }
 
 /** The same hook, which sees failures without what a driver, a mail server or a vault said of them. */
