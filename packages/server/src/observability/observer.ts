@@ -44,7 +44,7 @@ export function createObserver(given: readonly TelemetryHook[]): EngineObserver 
   /** What runs now. */
   const currents = new AsyncLocalStorage<OperationContext>();
   /** What a transaction under way has written so far. */
-  const writtenBy = new WeakMap<Db, NewEvent[]>();
+  const writtenBy = new Map<Db, NewEvent[]>();
   const tracer = hooks.find(({ traceparentOf }) => traceparentOf !== undefined);
   const listeners = hooks.filter(({ event }) => event !== undefined);
 
@@ -108,17 +108,29 @@ export function createObserver(given: readonly TelemetryHook[]): EngineObserver 
       ...bare,
       async transaction(work) {
         let written: NewEvent[] = [];
+        let open: Db | undefined;
         const collecting = (trx: Db) => {
           // the store may run it again: what the run before wrote was rolled back with it
+          if (open !== undefined) writtenBy.delete(open);
           written = [];
+          open = trx;
           writtenBy.set(trx, written);
           return work(trx);
         };
         const watched = observer.watch?.("store.transaction");
-        const result =
-          watched === undefined
-            ? await step("store.transaction", nothing, () => bare.transaction(collecting))
-            : await ended(watched, bare.transaction(collecting));
+        let result: Awaited<ReturnType<typeof work>>;
+        try {
+          result =
+            watched === undefined
+              ? await step("store.transaction", nothing, () => bare.transaction(collecting))
+              : await bare.transaction(collecting);
+        } catch (caught) {
+          watched?.end(SegnoError.from(caught));
+          throw caught;
+        } finally {
+          if (open !== undefined) writtenBy.delete(open);
+        }
+        watched?.end(undefined);
         tell(written);
         return result;
       },
