@@ -30,6 +30,7 @@ it("the public names are these and no others", () => {
       "parseCertificateHeader",
       "personal",
       "readClientAssertion",
+      "readSecurityEventIssuer",
       "revealPersonal",
       "scopeList",
       "systemClock",
@@ -37,6 +38,7 @@ it("the public names are these and no others", () => {
       "toProblem",
       "verifyClientAssertion",
       "verifyDpopProof",
+      "verifySecurityEvent",
       "withTelemetry",
     ]
   `);

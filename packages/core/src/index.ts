@@ -96,6 +96,12 @@ export {
   type SignedBy,
 } from "./tokens/verify-access-token.js";
 export {
+  readSecurityEventIssuer,
+  type SecurityEvent,
+  type SecurityEventVerification,
+  verifySecurityEvent,
+} from "./tokens/verify-security-event.js";
+export {
   type ClientAssertionUse,
   type ClientAssertionVerification,
   readClientAssertion,

@@ -6,10 +6,13 @@ export interface ErrorParts {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** How a route tells of errors. */
+export type ErrorForm = "problem" | "oauth" | "html" | "secevent";
+
 /** Built from the code table alone: two causes that share a row cannot be told apart from outside. */
 export function errorParts(
   error: SegnoError,
-  form: "problem" | "oauth" | "html",
+  form: ErrorForm,
   context: {
     readonly requestId: string;
     readonly supportCode: string;
@@ -28,6 +31,14 @@ export function errorParts(
       headers,
       body: JSON.stringify({ error: error.info.oauthCode, error_description: error.info.title }),
     };
+  }
+  if (form === "secevent") {
+    headers["content-type"] = "application/json";
+    headers["content-language"] = "en";
+    // what cannot be read as a token is one error, however it was noticed (RFC 8935 section 2.4)
+    const isBody = status === 400 || status === 413 || status === 415;
+    const err = isBody ? "invalid_request" : error.info.wireCode;
+    return { status: isBody ? 400 : status, headers, body: JSON.stringify({ err, description: error.info.title }) };
   }
   if (form === "html") {
     headers["content-type"] = "text/html; charset=utf-8";

@@ -2,6 +2,7 @@ import { errorCodes, SegnoError } from "@segno/core";
 import * as v from "valibot";
 import type { ResolvedConfig } from "../config.js";
 import { cookieNames } from "./cookies.js";
+import type { ErrorForm } from "./error-response.js";
 import { defineRoute, type Route } from "./route.js";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -85,7 +86,11 @@ function operationOf(route: Route, convert: Convert): Json {
 }
 
 function bodyOf(route: Route, schema: v.GenericSchema, convert: Convert): Json {
-  const media = { json: "application/json", form: "application/x-www-form-urlencoded" };
+  const media = {
+    json: "application/json",
+    form: "application/x-www-form-urlencoded",
+    secevent: "application/secevent+jwt",
+  };
   const content = (route.encodings ?? ["json"]).map((encoding) => [media[encoding], { schema: convert(schema) }]);
   return { required: true, content: Object.fromEntries(content) };
 }
@@ -98,7 +103,12 @@ function responsesOf(route: Route, convert: Convert): Json {
   return { ...Object.fromEntries(answers), default: errorAnswer(route.errors ?? "problem") };
 }
 
-function errorAnswer(form: "problem" | "oauth" | "html"): Json {
+function errorAnswer(form: ErrorForm): Json {
+  if (form === "secevent") {
+    const properties = { err: { type: "string" }, description: { type: "string" } };
+    const schema = { type: "object", required: ["err"], properties };
+    return { description: "Why it was refused (RFC 8935 section 2.3).", content: { "application/json": { schema } } };
+  }
   if (form === "html") return { description: "A page that says what happened.", content: { "text/html": {} } };
   const [media, name] = form === "oauth" ? ["application/json", "OAuthError"] : ["application/problem+json", "Problem"];
   return {

@@ -3,7 +3,7 @@ import { type ProblemField, SegnoError } from "@segno/core";
 import { getDotPath, safeParse } from "valibot";
 import { parseForm } from "./form.js";
 import type { IncomingWithBody } from "./incoming.js";
-import type { Route } from "./route.js";
+import type { BodyEncoding, Route } from "./route.js";
 import { parseStrictJson } from "./strict-json.js";
 
 const defaultMaxBytes = 16 * 1024;
@@ -61,14 +61,16 @@ function decode(
 ): unknown {
   const encoding = encodingOf(request.headers.get("content-type"));
   if (encoding === undefined || !encodings.includes(encoding)) throw new SegnoError("unsupported_media_type");
+  if (encoding === "secevent") return text;
   return encoding === "json" ? parseStrictJson(text) : parseForm(text, repeatable);
 }
 
 /** Only UTF-8: a second charset is a second way to read the same bytes. */
-function encodingOf(contentType: string | null): "json" | "form" | undefined {
+function encodingOf(contentType: string | null): BodyEncoding | undefined {
   const match = /^\s*([a-z0-9!#$&^_.+/-]{1,127})\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*$/i.exec(contentType ?? "");
   const type = match?.[1]?.toLowerCase();
   if (type === "application/json") return "json";
+  if (type === "application/secevent+jwt") return "secevent";
   return type === "application/x-www-form-urlencoded" ? "form" : undefined;
 }
 

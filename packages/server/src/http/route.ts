@@ -1,6 +1,7 @@
 import type { Authentication, AuthState, PeerCertificate, SignInMethod } from "@segno/core";
 import type { GenericSchema } from "valibot";
 import type { Actor } from "../engine.js";
+import type { ErrorForm } from "./error-response.js";
 import type { Incoming } from "./incoming.js";
 
 /** What a handler gets: parsed input and who is asking. Nothing here is taken on trust from the client. */
@@ -50,6 +51,9 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** `secevent` is `application/secevent+jwt`: the text as it is. */
+export type BodyEncoding = "json" | "form" | "secevent";
+
 export interface Route<Body = unknown> {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** Below the base path, `{name}` for parameters: `/v1/sessions/{id}`. */
@@ -66,13 +70,13 @@ export interface Route<Body = unknown> {
   /** Validates the body and generates its OpenAPI schema. Absent: the body must be empty. */
   readonly body?: GenericSchema<unknown, Body>;
   /** Body encodings accepted. Default `["json"]`. */
-  readonly encodings?: readonly ("json" | "form")[];
+  readonly encodings?: readonly BodyEncoding[];
   /** Form fields that may come more than once: lists in the body. */
   readonly repeatable?: readonly string[];
   /** Documented answers by status. */
   readonly answers: Readonly<Record<number, { readonly description: string; readonly schema?: GenericSchema }>>;
-  /** `oauth` answers errors in RFC 6749 form, `html` as a readable page. Default `problem`. */
-  readonly errors?: "problem" | "oauth" | "html";
+  /** `oauth` answers errors in RFC 6749 form, `secevent` in that of RFC 8935, `html` as a readable page. Default `problem`. */
+  readonly errors?: ErrorForm;
   /** Origin and Fetch-Metadata are checked on unsafe methods unless the credential is in the body or header (`/oauth2/*`). */
   readonly crossSite?: boolean;
   /** Largest body in bytes. Default 16 KiB. */

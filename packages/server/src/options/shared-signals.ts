@@ -19,7 +19,7 @@ import {
 const idPattern = /^[a-z][a-z0-9-]{0,35}$/;
 const tokenPattern = /^[\x21-\x7e]{32,512}$/;
 const usualAlgorithms: readonly SigningAlgorithm[] = ["ES256", "PS256", "RS256", "EdDSA", "Ed25519"];
-const actions: readonly SignalAction[] = ["revoke-sessions", "suspend", "resume", "alert"];
+const actions: readonly SignalAction[] = ["revoke-sessions", "suspend", "resume"];
 
 type Fault = (text: string) => void;
 

@@ -1,8 +1,9 @@
 import type { Engine } from "../engine.js";
-import type { EventSink } from "../events/index.js";
+import type { EventSink, OutgoingEvent } from "../events/index.js";
 import type { Keyrings } from "../keys/index.js";
 import { claimsOf } from "./claims-of.js";
-import type { PushDelivery, SharedSignals, SignalStream } from "./options.js";
+import type { PollDelivery, PushDelivery, SharedSignals, SignalStream } from "./options.js";
+import { createPollSink } from "./poll-stream.js";
 import { createPushStream, type PushStream } from "./push-stream.js";
 import { createSetSigner, type SignSet } from "./sign-set.js";
 
@@ -26,20 +27,29 @@ interface SignalParts {
 export function openSharedSignals({ streams }: Pick<SharedSignals, "streams">, parts: SignalParts): RunningSignals {
   const { issuer } = parts.config;
   const sign: SignSet = (claims) => createSetSigner(parts.keyrings(), parts)(claims);
+  const claimsFor = ({ id, audience }: SignalStream, event: OutgoingEvent) =>
+    claimsOf(event.event, { issuer, stream: id, audience });
+  const polls = streams
+    .filter(isPoll)
+    .map((stream) => createPollSink(stream, parts, (event) => claimsFor(stream, event)));
   const pushes = new Map(
     streams.filter(isPush).map((stream) => [
       stream.id,
-      createPushStream(stream, async ({ event }) => {
-        const claims = claimsOf(event, { issuer, stream: stream.id, audience: stream.audience });
+      createPushStream(stream, async (event) => {
+        const claims = claimsFor(stream, event);
         return claims === undefined ? undefined : await sign(claims);
       }),
     ]),
   );
   return {
-    sinks: [...pushes.values()].map(({ sink }) => sink),
+    sinks: [...[...pushes.values()].map(({ sink }) => sink), ...polls],
     sign,
     pushTo: (stream) => pushes.get(stream),
   };
+}
+
+function isPoll(stream: SignalStream): stream is SignalStream & { readonly delivery: Required<PollDelivery> } {
+  return stream.delivery.method === "poll";
 }
 
 function isPush(stream: SignalStream): stream is SignalStream & { readonly delivery: PushDelivery } {

@@ -49,10 +49,8 @@ export type SignalAction =
   | "revoke-sessions"
   /** The account is suspended, which ends its sessions too. */
   | "suspend"
-  /** A suspended account may sign in again. */
-  | "resume"
-  /** A `risk.alert` of the kind `signal_received`, for a rule of your own. */
-  | "alert";
+  /** A suspended account may sign in again, whoever suspended it: only for a transmitter that decides on accounts here. */
+  | "resume";
 
 /** Whom a signal is about, as its transmitter calls them. */
 export interface SignalSubject {

@@ -37,6 +37,10 @@ const knownErrors: readonly string[] = [
   "invalid_state",
 ];
 
+export function isKnownError(err: string): boolean {
+  return knownErrors.includes(err);
+}
+
 /** The name of the stream among the receivers of events. */
 export function consumerOf(stream: string): string {
   return `ssf-${stream}`;
@@ -92,7 +96,7 @@ function errorOf(body: Uint8Array): string | undefined {
   try {
     const answer: unknown = JSON.parse(Buffer.from(body).toString("utf8"));
     const err = typeof answer === "object" && answer !== null && "err" in answer ? answer.err : undefined;
-    return typeof err === "string" && knownErrors.includes(err) ? err : undefined;
+    return typeof err === "string" && isKnownError(err) ? err : undefined;
   } catch {
     return undefined;
   }

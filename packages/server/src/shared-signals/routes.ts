@@ -1,3 +1,4 @@
+import { SegnoError } from "@segno/core";
 import * as v from "valibot";
 import type { Engine } from "../engine.js";
 import { defineRoute, type Route } from "../http/index.js";
@@ -7,6 +8,8 @@ import { authorizeStream } from "./authorize-stream.js";
 import { streamDocument, transmitterDocument } from "./describe.js";
 import type { RunningSignals } from "./open.js";
 import type { SharedSignals } from "./options.js";
+import { pollStream } from "./poll.js";
+import { receiverRoutes } from "./receiver-routes.js";
 import { verifyStream } from "./verify-stream.js";
 
 /** What the routes need besides the engine. */
@@ -26,7 +29,14 @@ const streamId = { stream_id: "The stream; left out, the one of the token." };
 export function signalRoutes(engine: Engine, signals: SharedSignals | undefined, parts: SignalRoutesParts): Route[] {
   if (signals === undefined) return [];
   const { streams } = signals;
-  return streams.length === 0 ? [] : [...documents(engine, parts), ...management(engine, signals, parts)];
+  const received = receiverRoutes(engine, signals.transmitters);
+  if (streams.length === 0) return received;
+  return [
+    ...received,
+    ...documents(engine, parts),
+    ...management(engine, signals, parts),
+    poll(engine, signals, parts),
+  ];
 }
 
 function documents({ config }: Engine, { keyrings }: SignalRoutesParts): Route[] {
@@ -106,4 +116,30 @@ function management(engine: Engine, { streams }: SharedSignals, { running }: Sig
       },
     }),
   ];
+}
+
+const jti = v.pipe(v.string(), v.maxLength(256));
+const pollBody = v.object({
+  maxEvents: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+  returnImmediately: v.optional(v.boolean()),
+  ack: v.optional(v.pipe(v.array(jti), v.maxLength(1_000))),
+  setErrs: v.optional(v.pipe(v.record(jti, v.object({ err: v.string() })), v.maxEntries(1_000))),
+});
+
+function poll(engine: Engine, { streams }: SharedSignals, { running }: SignalRoutesParts): Route {
+  return defineRoute({
+    ...machines,
+    method: "POST",
+    path: "/v1/ssf/poll/{stream}",
+    operationId: "pollSignals",
+    summary: "Hands out security event tokens that wait, until they are acknowledged (RFC 8936). Answers at once.",
+    body: pollBody,
+    maxBodyBytes: 256 * 1024,
+    answers: { 200: { description: "The tokens by `jti`, and whether more wait.", schema: anything } },
+    handle: async ({ request, params, body }) => {
+      const { id, delivery } = authorizeStream(streams, request.headers.get("authorization"), params["stream"] ?? "");
+      if (delivery.method !== "poll") throw new SegnoError("not_found");
+      return { json: await pollStream(engine, running.sign, id, body) };
+    },
+  });
 }

@@ -1,5 +1,6 @@
 /** What other folders may use of the store. */
 export { readDatabaseClock } from "./database-clock.js";
+export { rememberOnce } from "./once.js";
 export { isUniqueViolation, isWriteRefused, toSegnoError } from "./faults.js";
 export { durableState, type HotState, hotState } from "./hot-state.js";
 export type { KeyValueSource } from "./key-value.js";

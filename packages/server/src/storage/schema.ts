@@ -238,6 +238,15 @@ export interface Schema {
     created_at: number;
     destroyed_at: number | null;
   };
+  /** What waits for receivers of Shared Signals that poll. */
+  readonly segno_signals: {
+    stream: string;
+    jti: string;
+    /** The event's place; 0 for a verification, which goes first. */
+    position: number;
+    /** JSON, not signed yet: that is done when it is fetched. */
+    claims: string;
+  };
   readonly segno_mail: {
     id: string;
     /** The message, sealed: a dump shows no address, link or code. */

@@ -159,6 +159,11 @@ const tables = [
     subject text primary key, id text not null unique, wrapped text not null, created_at {time} not null, destroyed_at {time}
   ) {end}`,
 
+  `create table segno_signals (
+    stream text not null, jti text not null, position {place} not null, claims text not null, primary key (stream, jti)
+  ) {end}`,
+  `create index segno_signals_order on segno_signals (stream, position, jti)`,
+
   `create table segno_mail (
     id text primary key, sealed text not null, created_at {time} not null, attempts {int} not null,
     next_attempt_at {time} not null, locked_until {time} not null
