@@ -17,10 +17,16 @@ import { databaseSlow } from "./rows/f05-database-slow.ts";
 import { redisLost } from "./rows/f06-redis-lost.ts";
 import { randomKills } from "./rows/f08-kills.ts";
 import { lostReplies } from "./rows/f09-lost-replies.ts";
+import { diskFull } from "./rows/f10-disk-full.ts";
+import { shuffledEvents } from "./rows/f11-shuffled-events.ts";
+import { poisonEvent } from "./rows/f12-poison-event.ts";
+import { webhookDown } from "./rows/f13-webhook-down.ts";
+import { mailDown } from "./rows/f14-mail-down.ts";
 import { rotation } from "./rows/f15-rotation.ts";
 import { keyKill } from "./rows/f16-key-kill.ts";
 import { coldHerd } from "./rows/f17-cold-herd.ts";
 import { refreshStorm } from "./rows/f18-refresh-storm.ts";
+import { auditTamper } from "./rows/f24-audit-tamper.ts";
 
 const rows: readonly ChaosRow[] = [
   vaultDown,
@@ -31,10 +37,16 @@ const rows: readonly ChaosRow[] = [
   redisLost,
   randomKills,
   lostReplies,
+  diskFull,
+  shuffledEvents,
+  poisonEvent,
+  webhookDown,
+  mailDown,
   rotation,
   keyKill,
   coldHerd,
   refreshStorm,
+  auditTamper,
 ];
 
 const flags = new Set(process.argv.slice(2).filter((text) => text.startsWith("--")));

@@ -19,7 +19,7 @@ export function inspectPostgres(url: string): Inspector {
 }
 
 export function inspectSqlite(file: string): Inspector {
-  const database = new DatabaseSync(file);
+  const database = new DatabaseSync(file, { timeout: 5_000 });
   return inspectorOf(
     async (sql) => database.prepare(sql).all(),
     async () => database.close(),

@@ -1,10 +1,13 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { toExpress } from "@segno/express";
 import { createSegno, type SegnoOptions, silentLogger } from "@segno/server";
+import { asksAbout } from "./ask-about.ts";
 import { type ClockOptions, createNodeClock } from "./clock.ts";
 import { type CrashPoint, dieAt } from "./crash-points.ts";
 import { custodyOf, type CustodyOptions } from "./custody.ts";
 import type { HostContext, Hosted } from "./host.ts";
+import { smtpMail } from "./mail.ts";
+import { type SinkOptions, sinkOf } from "./sinks.ts";
 import { introspector, origin, secret } from "./site.ts";
 import { databaseOf, type DatabaseOptions, hotStateOf } from "./stores.ts";
 
@@ -20,6 +23,14 @@ export interface EngineNodeOptions {
   readonly rateLimit?: boolean;
   /** Tells the parent of every event it delivers. */
   readonly tellsEvents?: boolean;
+  /** Default: no audit log is kept. */
+  readonly audit?: SegnoOptions["audit"];
+  /** Who gets its events outside it. */
+  readonly sink?: SinkOptions;
+  /** The port of a mail server. Default: mail goes to the parent. */
+  readonly smtpPort?: number;
+  /** Sends a mail of its own before it answers a request for one, as an engine without a queue would. */
+  readonly mailsInline?: boolean;
   /** Ends itself by SIGKILL at the n-th pass of a point. */
   readonly crash?: CrashPoint;
 }
@@ -31,6 +42,7 @@ export async function start(options: EngineNodeOptions, { tell }: HostContext): 
   const clock = createNodeClock(options.clock);
   const passes = dieAt(options.crash);
   const inFlight = { now: 0, most: 0 };
+  const smtp = options.smtpPort === undefined ? undefined : smtpMail(options.smtpPort);
   const segno = createSegno({
     baseUrl: origin,
     secret,
@@ -38,12 +50,16 @@ export async function start(options: EngineNodeOptions, { tell }: HostContext): 
     ...hotStateOf(options.redisPort),
     clientIp: { source: "socket" },
     clock,
-    email: {
-      async send(mail) {
-        tell({ mail });
-        passes("mail handed over");
-      },
-    },
+    email:
+      smtp ??
+      ({
+        async send(mail) {
+          tell({ mail });
+          passes("mail handed over");
+        },
+      } satisfies SegnoOptions["email"]),
+    ...(options.audit === undefined ? {} : { audit: options.audit }),
+    ...(options.sink === undefined ? {} : { events: { sinks: [sinkOf(options.sink, clock, tell)] } }),
     ...(isLoud ? {} : { logger: silentLogger }),
     production: false,
     rateLimit: options.rateLimit ?? false,
@@ -70,12 +86,16 @@ export async function start(options: EngineNodeOptions, { tell }: HostContext): 
         if (req.method === "POST") passes("committed, not answered");
         return end(...given);
       }) as typeof res.end;
-      mounted(req, res, (error?: unknown) => {
-        res.statusCode = error === undefined ? 404 : 500;
-        res.end();
-      });
+      const serve = () =>
+        mounted(req, res, (error?: unknown) => {
+          res.statusCode = error === undefined ? 404 : 500;
+          res.end();
+        });
+      if (options.mailsInline !== true || smtp === undefined || !path.endsWith("/email/start")) return serve();
+      void smtp.send({ to: "inline@example.com", subject: "inline", text: "", html: "" }).then(serve, serve);
     },
     asks: {
+      ...asksAbout(segno),
       hits: (path: string) => hits.get(path) ?? 0,
       advance: (ms: number) => clock.advance(ms),
       now: () => clock.nowMs(),

@@ -15,5 +15,6 @@ export const segno: Segno = createSegno({
   clock: createNodeClock(options.clock),
   email: { send: async () => {} },
   production: false,
+  ...(options.audit === undefined ? {} : { audit: options.audit }),
   ...(options.keys === undefined ? {} : { keys: options.keys }),
 });

@@ -1,4 +1,7 @@
+import { join } from "node:path";
+import { parseTrustedKeys, verifyLog } from "@segno/server/audit";
 import { createMailCapture } from "@segno/testing";
+import { readLeaves } from "../audit-files.ts";
 import { sleep } from "../http.ts";
 import {
   type Acknowledged,
@@ -14,14 +17,16 @@ import { createDatabase } from "../peers/peers.ts";
 import { browserAt, signUpMany } from "../people.ts";
 import { type ChaosRow, type Figure, figure, type RunOptions } from "../report.ts";
 import { sqliteFile } from "../sqlite-file.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { countDeadFamilies, startWriters } from "../writers.ts";
 
 export const randomKills: ChaosRow = {
   name: "F8",
-  what: "kill -9 of the engine under load: at named points and at random moments, on SQLite and PostgreSQL",
+  what: "kill -9 of the engine under load, its audit log on: at named points and at random moments, on SQLite and PostgreSQL",
   compressed:
-    "12 kills at named points and 20 at random moments each instead of 1,000 (--long: 1,000); the sweep over every statement is crash.test.ts of packages/server; leases of 30 s run out on the node's clock; the audit log does not exist yet, so its half is not here",
-  breaks: "the outbox: a tenth of what it holds is deleted before it is checked",
+    "12 kills at named points and 20 at random moments each instead of 1,000 (--long: 1,000); the sweep over every statement is crash.test.ts of packages/server; leases of 30 s run out on the node's clock",
+  breaks:
+    "the outbox: a tenth of what it holds is deleted before the audit log takes the last of it and all is checked",
   async run(options) {
     const kills = options.isLong ? 500 : options.isSmoke ? 2 : 20;
     const points = options.isSmoke ? 1 : 3;
@@ -57,7 +62,7 @@ async function campaign(
       if (told.event !== undefined) delivered.push(told.event);
       if (told.mail !== undefined) void mail.send(told.mail);
     };
-    node = await forkNode("engine", { database, tellsEvents: true, crash }, { onTold });
+    node = await forkNode("engine", { database, tellsEvents: true, audit: {}, crash }, { onTold });
     return node;
   };
   const port = () => node?.port ?? 1;
@@ -70,6 +75,7 @@ async function campaign(
   for (let pass = 1; pass <= options.points; pass += 1) {
     for (const at of crashPointNames) {
       await node?.kill();
+      if (at === "event handed over") await endLeases(inspect());
       // "started" dies before it can say that it has
       const crashing = await boot({ at, pass: at === "started" ? 1 : pass * 2 }).catch(() => undefined);
       if (crashing !== undefined) await Promise.race([crashing.ended(), sleep(5_000)]);
@@ -92,6 +98,7 @@ async function campaign(
   const inspector = inspect();
   await untilDelivered(inspector);
   if (options.isBroken) await breakOutbox(inspector);
+  const audit = await checkAudit(node, inspector, writers.acknowledged);
   const lost = await countLost(inspector, writers.acknowledged);
   const halfMade = await countHalfMade(inspector);
   const unheard = await neverDelivered(inspector, delivered);
@@ -114,6 +121,13 @@ async function campaign(
       atMost: 0,
       ...(found.length === 0 ? {} : { note: found.map(([what, count]) => `${count} ${what}`).join(", ") }),
     }),
+    figure({
+      row: "F8",
+      what: `${name}: acknowledged changes not exactly once in the audit log, and events in it that are not in the outbox or the other way round, of ${audit.leaves}`,
+      figure: audit.wrong,
+      atMost: 0,
+    }),
+    figure({ row: "F8", what: `${name}: faults a verifier finds in the audit log`, figure: audit.problems, atMost: 0 }),
     figure({ row: "F8", what: `${name}: events that no subscriber ever got`, figure: unheard, atMost: 0 }),
     figure({ row: "F8", what: `${name}: clients signed out by a kill`, figure: dead + writers.signedOut, atMost: 0 }),
   ];
@@ -144,6 +158,33 @@ function startMailing(port: () => number, mail: ReturnType<typeof createMailCapt
       await work;
     },
   };
+}
+
+/** What the dead process delivered is free at once: half a minute later a refresh could not be sent again. */
+async function endLeases(inspector: Inspector): Promise<void> {
+  await inspector.rows("update segno_event_cursors set lease_until = 0");
+  await inspector.close();
+}
+
+/** Holds the exported log against what was acknowledged, and against the outbox. */
+async function checkAudit(node: ForkedNode | undefined, inspector: Inspector, { users, tokens }: Acknowledged) {
+  const folder = join(temporaryFolder(), "audit");
+  const keys = (await node?.ask<string>("exportAudit", folder)) ?? "";
+  const { problemCount } = await verifyLog(folder, { keys: parseTrustedKeys(keys) });
+  const leaves = readLeaves(folder);
+  const times = new Map<string, number>();
+  const count = (key: string) => times.set(key, (times.get(key) ?? 0) + 1);
+  for (const { type, event } of leaves) {
+    count(event.id);
+    if (type === "user.created") count(`user ${event.subject}`);
+    if (type === "token.issued") count(`token ${String(event.data["jti"])}`);
+  }
+  const rows = await inspector.rows<{ id: string }>("select id from segno_outbox where type not like 'ui.%'");
+  const kept = new Set(rows.map(({ id }) => id));
+  const wanted = [...users.map((id) => `user ${id}`), ...tokens.map((jti) => `token ${jti}`), ...kept];
+  const wrong = wanted.filter((key) => times.get(key) !== 1).length;
+  const foreign = leaves.filter(({ event }) => !kept.has(event.id)).length;
+  return { leaves: leaves.length, wrong: wrong + foreign, problems: problemCount };
 }
 
 /** Without a position, or not passed by the subscriber yet. */

@@ -35,9 +35,10 @@ export interface MailSender extends MailQueue {
  * Mail in the store, sealed, written by the transaction that needs it: it goes out exactly when that commits, also after
  * a crash. At least once: a crash between the mail server's yes and our delete sends a message twice.
  * A message is given up after 12 tries (about 25 minutes).
- * @param sendTimeoutMs how long the transport may take for one message
+ * @param sendTimeoutMs how long the transport may take for one message: shorter than the lease, and longer than servers that
+ * are slow on purpose take, because what they take after it is sent twice
  */
-export function createMailQueue(parts: MailQueueParts, transport: MailTransport, sendTimeoutMs = 30_000): MailSender {
+export function createMailQueue(parts: MailQueueParts, transport: MailTransport, sendTimeoutMs = 50_000): MailSender {
   const outside = AsyncLocalStorage.snapshot();
   const sender = { ...parts, transport, sendTimeoutMs };
   const running = new Set<Promise<number>>();

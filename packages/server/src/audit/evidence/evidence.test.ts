@@ -72,7 +72,7 @@ describe("evidence", () => {
     expect(Buffer.from(files.get("result.csv") ?? []).toString()).toContain(",'=cmd(),");
   });
 
-  it("R104: names the file that was tampered with, whichever byte it was", () => {
+  it("R104: names the file that was tampered with, whichever byte it was", { timeout: 120_000 }, () => {
     const small = new Map(
       [...files].filter(([name]) => !name.startsWith("proofs/") || name.endsWith("0000000.tlog-proof")),
     );
