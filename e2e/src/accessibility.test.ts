@@ -1,16 +1,11 @@
-import { mkdirSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
-import { beforeAll, describe, expect, it } from "vitest";
-import { axeViolations } from "./axe.ts";
+import { describe, it } from "vitest";
 import { useDevices } from "./devices.ts";
+import { inspect } from "./inspect.ts";
 import { askForMail, newestMail, signUpWithPasskey } from "./journeys.ts";
 import { startQuickstart } from "./quickstart.ts";
 
-const pictures = fileURLToPath(new URL("../screenshots/", import.meta.url));
 const { device } = useDevices(startQuickstart);
-
-beforeAll(() => void mkdirSync(pictures, { recursive: true }));
 
 describe.each([
   { name: "wide-light", width: 1280, dark: false },
@@ -72,13 +67,6 @@ async function check(page: Page, picture: string, path: string): Promise<void> {
     .first()
     .waitFor();
   await inspect(page, picture);
-}
-
-async function inspect(page: Page, picture: string): Promise<void> {
-  await page.screenshot({ path: `${pictures}${picture}.png`, fullPage: true });
-  expect(await axeViolations(page)).toEqual([]);
-  const overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-  expect(overflow).toBeLessThanOrEqual(0);
 }
 
 /** Presses Tab until the focused element has this name. */

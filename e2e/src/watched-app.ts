@@ -27,7 +27,7 @@ export interface WatchedApp extends RunningApp {
   spans(): readonly ReadableSpan[];
   /** Moves the service's clock. */
   skip(minutes: number): void;
-  /** Nobody listens on the port, until `up`. */
+  /** Nobody listens on the port, until `up`. Both may be called twice. */
   down(): Promise<void>;
   up(): Promise<void>;
 }
@@ -72,11 +72,13 @@ export async function startWatchedApp(): Promise<WatchedApp> {
   );
   app.use(express.static(join(folder, "page")));
 
-  const down = () =>
-    new Promise<void>((resolve) => {
+  const down = async () => {
+    if (!server.listening) return;
+    await new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();
     });
+  };
   return {
     url: baseUrl,
     segno,
@@ -88,7 +90,9 @@ export async function startWatchedApp(): Promise<WatchedApp> {
       skippedMs += minutes * 60_000;
     },
     down,
-    up: () => listen(port),
+    up: async () => {
+      if (!server.listening) await listen(port);
+    },
     async stop() {
       await down();
       await segno.close();

@@ -33,9 +33,7 @@ export async function forgetSession(page: Page): Promise<void> {
 /** Types codes that are wrong. */
 export async function guess(page: Page, code: string, times: number): Promise<void> {
   for (let index = 0; index < times; index += 1) {
-    const answered = page.waitForResponse((response) => response.url().endsWith("/v1/email/verify"));
-    await typeCode(page, wrongCode(code, index));
-    await answered;
+    await Promise.all([page.waitForResponse("**/v1/email/verify"), typeCode(page, wrongCode(code, index))]);
   }
 }
 

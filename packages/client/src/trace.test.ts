@@ -37,6 +37,20 @@ describe("what a page tells of its requests", () => {
     expect(error).toMatchObject({ code: "network", supportCode: expect.stringMatching(/^[0-9A-Z]{4}-[0-9A-Z]{4}$/) });
   });
 
+  it("the answer of a proxy has a code of the trace; the service's own code stays", async () => {
+    const service = createServiceDouble();
+    const spans: ClientSpan[] = [];
+    const client = openTab(service, { onSpan: (span) => void spans.push(span) });
+    service.faults.push(new Response("<h1>Bad Gateway</h1>", { status: 502 }));
+    const proxied = await client.email.start({ email: "ada@example.com" });
+    expect(proxied.error).toMatchObject({ code: "internal", status: 502 });
+    const { traceId = "", startedAtMs = 0 } = spans[0] ?? {};
+    expect(proxied.error?.supportCode).toBe(offlineCode(traceId, startedAtMs));
+    service.faults.push(problem(429, "rate_limited", { supportCode: "7K3M-9QXA" }));
+    const refused = await client.email.start({ email: "ada@example.com" });
+    expect(refused.error?.supportCode).toBe("7K3M-9QXA");
+  });
+
   it("T-072: leaves ids out of names", () => {
     const name = (path: string) => spanName({ method: "DELETE", path });
     expect(name("/v1/sessions/01890a5d-ac96-774b-bcce-b302099a8057")).toBe("DELETE /v1/sessions/{id}");

@@ -88,6 +88,9 @@ async function sendOnce<T>(
   let answer: Response | undefined;
   let result: Result<T> | undefined;
   const url = options.url(spec.path);
+  // No answer, or one that is not the service's own, such as a proxy's: the trace is what both sides may know.
+  const withCode = (of: Result<T>): Result<T> =>
+    of.error ? failure({ supportCode: offlineCode(span.traceId, startedAtMs), ...of.error }) : of;
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), options.timeoutMs);
   try {
@@ -108,11 +111,10 @@ async function sendOnce<T>(
       ...(spec.keepalive && { keepalive: true }),
     });
     const again = spec.onResponse?.(answer) === true;
-    result = await read<T>(answer);
+    result = withCode(await read<T>(answer));
     return { result, again };
   } catch {
-    const error = localError(abort.signal.aborted ? "timeout" : "network");
-    result = failure({ ...error, supportCode: offlineCode(span.traceId, startedAtMs) });
+    result = withCode(failure(localError(abort.signal.aborted ? "timeout" : "network")));
     return { result, again: false };
   } finally {
     clearTimeout(timer);

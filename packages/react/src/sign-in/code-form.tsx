@@ -1,7 +1,7 @@
 import type { ClientError } from "@segno/client";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { fill } from "../messages/messages.js";
-import { Button, Field, SupportCode, submit } from "../parts.js";
+import { Button, Field, Problem, SupportCode, submit } from "../parts.js";
 import { errorText, useSegno } from "../context.js";
 
 interface CodeFormProps {
@@ -21,9 +21,11 @@ export function CodeForm({ codeLength, isVerifying, error, onCode }: CodeFormPro
     input.current?.focus();
     if (error) input.current?.select();
   }, [isVerifying, error]);
+  // What came of the network or of a limit is no fault of the code.
+  const isWrong = error?.retry.when === "after_correction";
   const problem = isIncomplete
     ? fill(messages.codeNeeded, { length: String(codeLength) })
-    : error && errorText(messages, error);
+    : isWrong && errorText(messages, error);
   return (
     <form
       noValidate
@@ -40,9 +42,9 @@ export function CodeForm({ codeLength, isVerifying, error, onCode }: CodeFormPro
         name="code"
         inputMode="numeric"
         autoComplete="one-time-code"
-        problem={problem}
+        problem={problem || null}
       />
-      {!isIncomplete && <SupportCode error={error} />}
+      {!isIncomplete && (isWrong ? <SupportCode error={error} /> : error && <Problem error={error} />)}
       <Button part="primary" type="submit" isBusy={isVerifying}>
         {messages.continue}
       </Button>

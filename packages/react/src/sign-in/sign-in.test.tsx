@@ -155,7 +155,12 @@ describe("SignIn", () => {
     await click(/^Continue$/);
     expect(screen.getByRole("alert").textContent).toContain("title of wrong_code");
     expect(code.getAttribute("aria-describedby")).toBe(screen.getByRole("alert").id);
-    fireEvent.change(code, { target: { value: "123 456" } });
+    service.reply("POST /v1/email/start", () => problem(429, "rate_limited", "never"));
+    await click(/Send another mail/);
+    expect(screen.getByRole("alert").textContent).toContain("title of rate_limited");
+    const again = screen.getByLabelText<HTMLInputElement>("Code");
+    expect(again.hasAttribute("aria-invalid")).toBe(false);
+    fireEvent.change(again, { target: { value: "123 456" } });
     await click(/^Continue$/);
     expect(onSignedIn).toHaveBeenCalledWith(testSession().user);
     expect(document.activeElement?.textContent).toContain("You are signed in as Ada.");
