@@ -83,7 +83,7 @@ makers and versions. What is not known is left out of the JSON and \`null\` in p
 | \`traceparent\` | \`traceparent\` | the trace and span that wrote it (W3C Trace Context), where tracing is on |
 | \`sessionId\`, \`clientId\` | \`sessionid\`, \`clientid\` | in which session, by which client |
 | \`deviceId\` | \`deviceid\` | a pseudonym of a browser that signed in here before, made of its cookie by a MAC |
-| \`deviceClass\` | \`deviceclass\` | \`phone\`, \`tablet\`, \`desktop\` or \`other\`, as the user agent says |
+| \`deviceClass\` | \`deviceclass\` | \`phone\`, \`tablet\`, \`desktop\`, \`probe\` or \`other\`, as the user agent says |
 | \`tenantId\` | \`tenantid\` | what the option \`tenant\` answered |
 | \`experiment\`, \`variant\` | \`experiment\`, \`variant\` | what the option \`experiment\` answered: experiments add attributes, never names |
 | \`outcome\`, \`failureClass\` | \`outcome\`, \`failureclass\` | \`failure\` events, and they alone, have a class |

@@ -11,7 +11,7 @@ export const packageArrows = {
   server: ["@segno/core", "kysely", "@simplewebauthn/server", "valibot", "@valibot/to-json-schema"],
   pkcs11: ["@segno/core", "@segno/server", "pkcs11js"],
   testing: ["@segno/core", "@segno/client", "@segno/server", "msw"],
-  cli: ["@segno/server"],
+  cli: ["@segno/core", "@segno/server"],
 };
 
 /** Packages that run in a browser or at the edge: no Node built-ins, except in the files named. */

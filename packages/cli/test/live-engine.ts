@@ -9,7 +9,7 @@ export interface Front {
   /** Changes the request on its way in. */
   readonly request?: (headers: Headers) => void;
   /** Answers instead of the engine. */
-  readonly instead?: (path: string) => Response | undefined;
+  readonly instead?: (path: string) => Response | undefined | Promise<Response | undefined>;
 }
 
 export interface LiveEngine {
@@ -52,7 +52,7 @@ export async function serveEngine(file: string, baseUrl?: string): Promise<LiveE
     const { method = "GET" } = incoming;
     const body = method === "GET" ? null : Buffer.concat(chunks);
     const request = new Request(new URL(path, segno.origin), { method, headers, body });
-    const answer = live.front.instead?.(path) ?? (await segno.handler(request, { remoteAddress: "127.0.0.1" }));
+    const answer = (await live.front.instead?.(path)) ?? (await segno.handler(request, { remoteAddress: "127.0.0.1" }));
     const out = new Headers(answer.headers);
     live.front.answer?.(out);
     const cookies = out.getSetCookie();

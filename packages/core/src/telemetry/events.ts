@@ -283,8 +283,8 @@ export interface EventActor {
   readonly id: string | null;
 }
 
-/** A kind of device, as coarse as it can be. */
-export type DeviceClass = "phone" | "tablet" | "desktop" | "other";
+/** A kind of device, as coarse as it can be. `probe` is `segno probe`, which is no person's. */
+export type DeviceClass = "phone" | "tablet" | "desktop" | "probe" | "other";
 
 interface Envelope<Type extends SegnoEventType> {
   /** Stable over redelivery: consumers drop what they have seen. */

@@ -29,6 +29,7 @@ const systems: readonly (readonly [pattern: RegExp, name: string])[] = [
  */
 export function deviceNameOf(userAgent: string | null): string {
   if (userAgent === null) return "Unknown device";
+  if (userAgent.startsWith("segno-probe/")) return "Synthetic probe";
   const text = userAgent.slice(0, 512);
   const browser = browsers.find(([pattern]) => pattern.test(text))?.[1];
   const system = systems.find(([pattern]) => pattern.test(text))?.[1];
@@ -39,6 +40,7 @@ export function deviceNameOf(userAgent: string | null): string {
 /** What kind of device a user agent says it is, as coarse as it can be. `other` for apps, tools and none at all. */
 export function deviceClassOf(userAgent: string | null): DeviceClass {
   const text = userAgent?.slice(0, 512) ?? "";
+  if (text.startsWith("segno-probe/")) return "probe";
   if (/\biPad\b|\bTablet\b/.test(text) || (/\bAndroid\b/.test(text) && !/\bMobile\b/.test(text))) return "tablet";
   if (/\biPhone\b|\bMobile\b/.test(text)) return "phone";
   return /\bWindows\b|\bMacintosh\b|\bCrOS\b|\bLinux\b/.test(text) ? "desktop" : "other";

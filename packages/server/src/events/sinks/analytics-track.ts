@@ -75,7 +75,7 @@ export interface AnalyticsTrack {
 /** @returns undefined for what is not for product analytics */
 export function toTrack(key: Buffer, { event }: OutgoingEvent): AnalyticsTrack | undefined {
   const names: readonly string[] | typeof notSent = allowed[event.type];
-  if (names === notSent) return undefined;
+  if (names === notSent || event.deviceClass === "probe") return undefined;
   const { outcome, failureClass, deviceClass, experiment, variant } = event;
   const said: Readonly<Record<string, unknown>> = { ...event.data };
   const properties: Record<string, unknown> = { outcome, failureClass, deviceClass, experiment, variant };
