@@ -69,7 +69,8 @@ export function createTally(): Tally {
       if (seen.has(event.id)) return;
       seen.add(event.id);
       // no person's sign-in; what only says of itself that it is a probe hides no alert by it
-      if (event.deviceClass === "probe" && event.type !== "risk.alert") return;
+      const isAlert = event.type === "risk.alert";
+      if (event.deviceClass === "probe" && !isAlert) return;
       if (event.type.startsWith("ui.")) addScreen(tally, event);
       else addAttempt(tally, event);
     },
