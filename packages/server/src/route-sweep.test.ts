@@ -58,6 +58,9 @@ const bodies: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   token: { grant_type: "refresh_token", refresh_token: "x", client_id: "segno" },
   introspect: { token: "x" },
   revoke: { token: "x", client_id: "segno" },
+  verifySignalStream: { stream_id: "partner", state: "x" },
+  pollSignals: { maxEvents: 1, returnImmediately: true, ack: [], setErrs: {} },
+  receiveSignal: {},
 };
 
 async function routesOf(test: TestSegno): Promise<readonly Route[]> {
@@ -131,6 +134,24 @@ describe.each(databases)("every route ($name)", ({ skipped, create }) => {
       rateLimit: false,
       tokens: { introspectionClients: { rs: "introspection-secret-0123456789abcdef" } },
       consents: { marketing: { version: 1 } },
+      sharedSignals: {
+        streams: {
+          partner: {
+            audience: "https://partner.example/",
+            token: "a-token-of-the-stream-0123456789abcdef",
+            delivery: { method: "poll" },
+          },
+        },
+        transmitters: [
+          {
+            issuer: "https://idp.example.com",
+            jwksUri: "https://idp.example.com/jwks.json",
+            audience: "https://app.example.com",
+            subjectOf: () => null,
+            on: {},
+          },
+        ],
+      },
     });
     routes = await routesOf(test);
   });

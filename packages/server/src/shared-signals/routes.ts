@@ -104,7 +104,7 @@ function management(engine: Engine, { streams }: SharedSignals, { running }: Sig
       path: "/v1/ssf/verify",
       operationId: "verifySignalStream",
       summary: "Sends a verification event over the stream (SSF 1.0 section 8.1.4).",
-      body: v.object({
+      body: v.strictObject({
         stream_id: v.pipe(v.string(), v.maxLength(64)),
         state: v.optional(v.pipe(v.string(), v.maxLength(1024))),
       }),
@@ -119,7 +119,7 @@ function management(engine: Engine, { streams }: SharedSignals, { running }: Sig
 }
 
 const jti = v.pipe(v.string(), v.maxLength(256));
-const pollBody = v.object({
+const pollBody = v.strictObject({
   maxEvents: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
   returnImmediately: v.optional(v.boolean()),
   ack: v.optional(v.pipe(v.array(jti), v.maxLength(1_000))),
@@ -130,14 +130,14 @@ function poll(engine: Engine, { streams }: SharedSignals, { running }: SignalRou
   return defineRoute({
     ...machines,
     method: "POST",
-    path: "/v1/ssf/poll/{stream}",
+    path: "/v1/ssf/poll/{id}",
     operationId: "pollSignals",
     summary: "Hands out security event tokens that wait, until they are acknowledged (RFC 8936). Answers at once.",
     body: pollBody,
     maxBodyBytes: 256 * 1024,
     answers: { 200: { description: "The tokens by `jti`, and whether more wait.", schema: anything } },
     handle: async ({ request, params, body }) => {
-      const { id, delivery } = authorizeStream(streams, request.headers.get("authorization"), params["stream"] ?? "");
+      const { id, delivery } = authorizeStream(streams, request.headers.get("authorization"), params["id"] ?? "");
       if (delivery.method !== "poll") throw new SegnoError("not_found");
       return { json: await pollStream(engine, running.sign, id, body) };
     },
