@@ -29,6 +29,22 @@ it("the development server hands out neither the database nor its secret", async
   }
 });
 
+it("the panel says what happened, and folds what the screen tells of itself", async () => {
+  const { page } = await device();
+  await askForMail(page, "panel@example.com");
+  const { code } = await newestMail(page, "panel@example.com");
+  await typeCode(page, code === "000000" ? "000001" : "000000");
+  const panel = page.getByRole("list", { name: "Live events" });
+  await panel.getByText("login.failure").first().waitFor();
+  await panel.getByText("wrong_code").first().waitFor();
+  await panel
+    .getByText(/\d events of the sign-in screen/)
+    .first()
+    .click();
+  await panel.getByText("ui.method_shown").first().waitFor();
+  expect(await axeViolations(page)).toEqual([]);
+});
+
 describe("passkeys", () => {
   it("signs up, signs out and signs in again by the button", async () => {
     const { page } = await device();

@@ -2,6 +2,7 @@ import type { SegnoClient } from "@segno/client";
 import { useSession } from "@segno/react";
 import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { explainSession, explainToken } from "./explain.ts";
+import { LiveEvents, type TailEvent } from "./live-events.tsx";
 
 interface Mail {
   readonly subject: string;
@@ -10,11 +11,6 @@ interface Mail {
 interface PanelState {
   readonly mail: readonly Mail[];
   readonly skippedMinutes: number;
-}
-interface TailEvent {
-  readonly id: string;
-  readonly type: string;
-  readonly time: string;
 }
 
 /** What a developer wants to see while trying it out. The server answers it only in development. */
@@ -51,16 +47,7 @@ export function DevelopmentPanel({ client }: { client: SegnoClient }): ReactNode
       <summary>Development panel</summary>
       <div className="columns">
         <Mailbox mail={state.mail} />
-        <section aria-labelledby="panel-events">
-          <h2 id="panel-events">Live events</h2>
-          <ol className="scroll" tabIndex={0} aria-labelledby="panel-events">
-            {events.map((event) => (
-              <li key={event.id}>
-                <code>{event.type}</code> <time>{new Date(event.time).toLocaleTimeString()}</time>
-              </li>
-            ))}
-          </ol>
-        </section>
+        <LiveEvents events={events} />
         <Explained client={client} />
         <section aria-labelledby="panel-time">
           <h2 id="panel-time">Time and keys</h2>
