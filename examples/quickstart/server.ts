@@ -5,6 +5,7 @@ import { getAuth, requireAccessToken, requireAuth, segnoMiddleware, toExpress } 
 import express from "express";
 import { createServer as createVite } from "vite";
 import { developmentPanel } from "./development-panel.ts";
+import { printEvents } from "./event-lines.ts";
 import { clock, openSegno } from "./segno.ts";
 
 const port = await freePort(Number(process.env.PORT ?? 3000));
@@ -43,7 +44,7 @@ app.post("/api/transfer", requireAuth({ acr: "phr", maxAgeSeconds: 300 }), (requ
 const root = fileURLToPath(new URL(".", import.meta.url));
 const vite = await createVite({
   root,
-  server: { middlewareMode: true, hmr: { server } },
+  server: { middlewareMode: true, ws: { server } },
   appType: "spa",
   logLevel: "warn",
 });
@@ -53,6 +54,8 @@ server.listen(port, "127.0.0.1", () => {
   console.log(`\n  Segno quickstart is running. Open  ${baseUrl}\n`);
   console.log("  The mailbox, the live events and the clock are in the development panel at the foot of every page.");
   console.log("  Your data is in examples/quickstart/.segno. Stop with Ctrl+C.\n");
+  console.log("  Events follow here as they happen (UTC): type, outcome, account, request.\n");
+  printEvents(segno);
 });
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
