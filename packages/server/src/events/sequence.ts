@@ -1,8 +1,8 @@
 import type { Engine } from "../engine.js";
 import { hasUnsequenced, lockSequence, numberRows, readHead } from "./store.js";
 
-/** Small enough that a transaction of a sign-in that waits for it does not notice. */
-const batchSize = 500;
+/** Small enough that a sign-in that waits for it does not notice. SQLite does it on this thread. */
+const batchSizes = { sqlite: 100, postgres: 500 } as const;
 
 /**
  * Gives every committed event that has none its position, in one order for all nodes, without gaps.
@@ -14,6 +14,7 @@ const batchSize = 500;
  * @returns the last position
  */
 export async function giveOutPositions({ store }: Pick<Engine, "store">): Promise<number> {
+  const batchSize = batchSizes[store.dialect];
   while (await hasUnsequenced(store.db)) {
     const count = await store.transaction(async (trx) => numberRows(trx, await lockSequence(trx), batchSize));
     if (count < batchSize) break;

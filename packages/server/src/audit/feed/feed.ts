@@ -27,7 +27,8 @@ export interface Feed {
   stop(): Promise<void>;
 }
 
-export const batchSize = 256;
+/** Leaves of one transaction. SQLite runs it on this thread and has one writer: whoever signs in meanwhile waits for it. */
+const batchSizes = { sqlite: 32, postgres: 256 } as const;
 const checkpointLeaves = 10_000;
 
 /**
@@ -37,6 +38,7 @@ const checkpointLeaves = 10_000;
  */
 export function createFeed(parts: FeedParts): Feed {
   const { clock, store, source, audit, log, config } = parts;
+  const batchSize = batchSizes[store.dialect];
   let running: Promise<number> | undefined;
   let failingSinceMs: number | undefined;
   let checkpointAtMs = 0;
