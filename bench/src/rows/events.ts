@@ -9,7 +9,7 @@ import {
   silentLogger,
   type StoreSource,
 } from "@segno/server";
-import { postgres } from "@segno/server/storage/sql";
+import { postgres, sqlite } from "@segno/server/storage/sql";
 import { createMailCapture, openBrowser } from "@segno/testing";
 import pg from "pg";
 import { loadEngineInternals } from "../engine-internals.ts";
@@ -79,7 +79,11 @@ async function throughput(name: string, database: string | StoreSource, smoke: b
   return row({ name, unit: "events/s", ours: median(speeds), reference: 0, ratio: 0 });
 }
 
-/** The slowest of a hundred sign-ins with ten subscribers, one of which sleeps for half a minute, against none. */
+/**
+ * Sign-ins with ten subscribers, one of which sleeps for half a minute, and with none, in turn: whatever else the machine does
+ * meets both. The 99th percentile is that of a round's sign-ins, each on a database that does not wait for the disk, whose
+ * waits are the same on both sides and would be all that a p99 shows.
+ */
 export const subscribersBench: Bench = {
   name: "login-subscribers",
   async run({ smoke }: RunOptions): Promise<readonly Row[]> {
@@ -88,34 +92,49 @@ export const subscribersBench: Bench = {
     const ratios: number[] = [];
     const ours: number[] = [];
     const reference: number[] = [];
-    const rounds = smoke ? 1 : 13;
-    const count = smoke ? 5 : 200;
+    const middles: number[] = [];
+    const rounds = smoke ? 1 : 12;
+    const count = smoke ? 5 : 300;
     for (let round = 0; round < rounds; round += 1) {
-      const order = round % 2 === 0 ? [none, ten] : [ten, none];
-      const slowest = new Map<Site, number>();
-      for (const site of order) slowest.set(site, await site.slowestOf(count));
+      const times = new Map<Site, number[]>([
+        [none, []],
+        [ten, []],
+      ]);
+      for (let turn = 0; turn < count; turn += 1)
+        for (const site of turn % 2 === 0 ? [none, ten] : [ten, none]) times.get(site)?.push(await site.signIn());
       if (round < 2 && !smoke) continue;
-      const [with10, with0] = [slowest.get(ten) ?? Number.NaN, slowest.get(none) ?? Number.NaN];
-      ours.push(with10);
-      reference.push(with0);
-      ratios.push(with10 / with0);
+      const [with10, with0] = [times.get(ten) ?? [], times.get(none) ?? []];
+      ours.push(quantile(with10, 0.99));
+      reference.push(quantile(with0, 0.99));
+      ratios.push(quantile(with10, 0.99) / quantile(with0, 0.99));
+      middles.push(median(with10) / median(with0));
     }
     // the sleeper is still asleep: nobody waits for it
     check(ten.heard() > 0, "no subscriber heard of a sign-in");
     const figures = { unit: "ms (p99)", ours: median(ours), reference: median(reference), ratio: median(ratios) };
-    return [row({ name: "login-subscribers", ...figures, atMost: 1.05 })];
+    const note = `the median of a sign-in: ${median(middles).toFixed(3)}`;
+    return [row({ name: "login-subscribers", ...figures, atMost: 1.05, note })];
   },
 };
 
+function quantile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+}
+
 interface Site {
-  /** @returns the 99th percentile of a sign-in's answer, milliseconds */
-  slowestOf(count: number): Promise<number>;
+  /** @returns how long the answer took, milliseconds */
+  signIn(): Promise<number>;
   heard(): number;
 }
 
 async function openSite(subscribers: number): Promise<Site> {
   const mail = createMailCapture();
-  const segno: Segno = createSegno({ ...settings, database: fileDatabase(), email: mail });
+  const segno: Segno = createSegno({
+    ...settings,
+    database: sqlite(fileDatabase(), { durability: "normal" }),
+    email: mail,
+  });
   let heard = 0;
   for (let each = 0; each < subscribers; each += 1)
     segno.on("*", () => {
@@ -139,11 +158,6 @@ async function openSite(subscribers: number): Promise<Site> {
   };
   return {
     heard: () => heard,
-    async slowestOf(count) {
-      const times: number[] = [];
-      for (let each = 0; each < count; each += 1) times.push(await signIn());
-      times.sort((a, b) => a - b);
-      return times[Math.min(times.length - 1, Math.floor(times.length * 0.99))] ?? Number.NaN;
-    },
+    signIn,
   };
 }
