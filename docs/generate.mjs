@@ -63,6 +63,15 @@ function eventsPage() {
   const classes = catalogue.failureClasses.map((name) => `\`${name}\``).join(", ");
   return `# Events
 
+What happened at your sign-in, as facts that your application, other services and auditors can act on: who signed in, what was refused, which key was rotated.
+
+\`\`\`ts
+import { createSegno } from "@segno/server";
+
+export const segno = createSegno();
+segno.on("login.success", ({ subject, data }) => console.log(subject, "signed in by", data.method));
+\`\`\`
+
 Written to an outbox table in the same transaction as the change they tell of, so a change without its event does not exist. Delivered at least
 once, in order per subject, with a stable \`id\`; a slow or failing subscriber delays nothing. In what order, and
 what happens when a receiver is away: [delivery](event-delivery.md); where they go: [event sinks](event-sinks.md). What
