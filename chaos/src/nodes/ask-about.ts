@@ -9,8 +9,6 @@ export function asksAbout(segno: Segno): Readonly<Record<string, (input: never) 
     consumers: () => segno.api.events.consumers(),
     deadLetters: () => segno.api.events.deadLetters({ limit: 1_000 }),
     replaySince: ({ sink, sinceMs }: { sink: string; sinceMs: number }) => segno.api.events.replay({ sink, sinceMs }),
-    /** Delivers what is due now instead of within a second. An id that nobody has makes it look, and sends nothing. */
-    nudge: () => segno.api.events.replay({ sink: "told", ids: ["00000000-0000-7000-8000-000000000000"] }),
     health: () => segno.health(),
     heapBytes,
     /** Into a folder. @returns the keys it is verified by */

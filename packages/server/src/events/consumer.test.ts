@@ -133,6 +133,33 @@ describe.each(testDatabases)("sinks: $name", ({ skipped, create }) => {
     expect(reasons(sink.taken)).toEqual(["2"]);
   });
 
+  it("F12: several poison events, met again and again with nothing else to do, delay nobody who comes after them", async () => {
+    const sink = createSinkDouble({ name: "siem" });
+    const people = ["ann", "bob", "cid", "dan", "eve"];
+    for (const name of people) sink.poison.add(`poison of ${name}`);
+    const log = open([sink]);
+    for (const name of [...people, "zoe"]) await write(name, name === "zoe" ? "0" : `poison of ${name}`);
+    for (let round = 0; round < 5; round += 1) {
+      await log.drain();
+      node.clock.advance({ seconds: 10 });
+    }
+    expect(reasons(sink.taken)).toEqual(["0"]);
+    for (let minute = 0; minute < 20; minute += 1) {
+      node.clock.advance({ minutes: 1 });
+      await log.drain();
+    }
+    // the sink rests for up to a minute now
+    for (let other = 1; other <= 12; other += 1) {
+      await write("zoe", String(other));
+      await log.drain();
+      expect(reasons(sink.taken).at(-1)).toBe(String(other));
+      node.clock.advance({ minutes: 6 });
+    }
+    expect((await deadLetters()).map(({ reason, attempts }) => `${reason} ${attempts}`)).toEqual(
+      people.map(() => "TypeError 12"),
+    );
+  });
+
   it("sets an event aside at once when no retry will help, and lets later ones through", async () => {
     const sink = createSinkDouble({ name: "siem" });
     sink.refused.set("1", { reason: "status 410", isFinal: true });

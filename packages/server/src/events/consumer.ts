@@ -37,8 +37,11 @@ export function createConsumer(parts: ConsumerParts, sink: EventSink, options: C
   const lease = createLeaseHolder(parts, name);
   const caller = createSinkCaller(sink, sinkTimeoutMs);
   const isWanted = filterOf(sink);
-  /** Where the last try ended that met one subject alone: the event may be at fault, and another one would tell. */
-  let lone: { readonly key: string; readonly upTo: number } | undefined;
+  /**
+   * Where the last try ended that met one subject alone, or none but those that were refused before: the events may be at
+   * fault, and another one would tell.
+   */
+  let lone: { readonly keys: ReadonlySet<string>; readonly upTo: number } | undefined;
   let isStopped = false;
   let running: Promise<number> | undefined;
   let isWoken = false;
@@ -50,9 +53,9 @@ export function createConsumer(parts: ConsumerParts, sink: EventSink, options: C
   }
 
   /** The first event later than all that were tried that is of another subject, and may go before its turn. */
-  async function findOther(key: string, after: number): Promise<OutgoingEvent | undefined> {
+  async function findOther(keys: ReadonlySet<string>, after: number): Promise<OutgoingEvent | undefined> {
     const batch = composeBatch({ due: [], rows: await readRows(store.db, after, batchSize), waiting: [], isWanted });
-    const others = batch.events.filter((each) => orderKeyOf(each) !== key);
+    const others = batch.events.filter((each) => !keys.has(orderKeyOf(each)));
     const subjects = others.flatMap(({ event }) => event.subject ?? []);
     const waiting = new Set((await readWaiting(store.db, name, [...new Set(subjects)])).map(({ subject }) => subject));
     return others.find(({ event }) => event.subject === null || !waiting.has(event.subject));
@@ -78,7 +81,7 @@ export function createConsumer(parts: ConsumerParts, sink: EventSink, options: C
       return 1;
     }
     const isResting = known.next_attempt_at > clock.nowMs();
-    if (isResting && (lone === undefined || (await findOther(lone.key, lone.upTo)) === undefined)) return 0;
+    if (isResting && (lone === undefined || (await findOther(lone.keys, lone.upTo)) === undefined)) return 0;
     if (!(await hasWork(known))) return 0;
     const taken = await lease.take(known);
     if (taken === undefined) return 0;
@@ -94,13 +97,14 @@ export function createConsumer(parts: ConsumerParts, sink: EventSink, options: C
   async function deliver(cursor: CursorRow): Promise<number> {
     const batch = await read(cursor);
     const upTo = batch.upTo ?? cursor.position;
-    const [first] = batch.events;
-    const isLone = first !== undefined && batch.events.every((each) => orderKeyOf(each) === orderKeyOf(first));
-    const other = isLone && cursor.failures > 0 ? await findOther(orderKeyOf(first), upTo) : undefined;
+    const keys = new Set(batch.events.map(orderKeyOf));
+    const suspects = suspectsOf(batch);
+    const isLone = keys.size === 1 || (keys.size > 0 && [...keys].every((key) => suspects.has(key)));
+    const other = isLone && cursor.failures > 0 ? await findOther(keys, upTo) : undefined;
     const offered = other === undefined ? batch.events : [...batch.events, other];
-    const result = await offer(offered, { call, atOnce: batchSize, patience: 3 + 2 * cursor.failures });
+    const result = await offer(offered, { call, atOnce: batchSize, patience: 3 + 2 * cursor.failures, suspects });
     if (result.isAway) {
-      lone = first !== undefined && result.isOneSubject ? { key: orderKeyOf(first), upTo } : undefined;
+      lone = isLone && other === undefined ? { keys, upTo } : undefined;
       await rest(cursor, result.fault ?? "rejected");
       return 0;
     }
@@ -163,4 +167,9 @@ export function createConsumer(parts: ConsumerParts, sink: EventSink, options: C
       await sink.close?.();
     },
   };
+}
+
+/** The subjects of events that were refused before, while others were taken. */
+function suspectsOf({ events, tried }: Batch): ReadonlySet<string> {
+  return new Set(events.filter(({ event }) => (tried.get(event.id)?.attempts ?? 0) > 0).map(orderKeyOf));
 }

@@ -9,8 +9,6 @@ export interface OfferResult {
   readonly refused: ReadonlyMap<string, Refusal>;
   /** True when nothing was taken by any call, so that nothing is known about single events. */
   readonly isAway: boolean;
-  /** Whether everything that was tried was of one subject: then it may be the event, and not the receiver. */
-  readonly isOneSubject: boolean;
   readonly fault: string | undefined;
 }
 
@@ -20,6 +18,8 @@ export interface OfferOptions {
   readonly atOnce: number;
   /** How many calls may fail in a row, none being taken, before the receiver counts as away. */
   readonly patience: number;
+  /** Subjects of which an event was refused before: offered after all others, so that they cannot hold those up. Default none. */
+  readonly suspects?: ReadonlySet<string>;
 }
 
 /** Events of one subject keep their order; one without a subject depends on no other. */
@@ -34,7 +34,6 @@ export function orderKeyOf({ event }: OutgoingEvent): string {
 export async function offer(events: readonly OutgoingEvent[], how: OfferOptions): Promise<OfferResult> {
   const accepted = new Set<string>();
   const refused = new Map<string, Refusal>();
-  const tried = new Set<string>();
   /** Subjects of which an event was not taken: nothing later of them is offered. */
   const stopped = new Set<string>();
   let isAway = true;
@@ -65,7 +64,6 @@ export async function offer(events: readonly OutgoingEvent[], how: OfferOptions)
     const now = isOneSubject ? events.slice(0, Math.min(count, how.atOnce)) : events;
     const rest = events.slice(now.length);
     if (now.length > how.atOnce) return halvesOf(events);
-    for (const each of now) tried.add(orderKeyOf(each));
     const result = await how.call(now);
     if ("refusals" in result) {
       settle(now, result.refusals);
@@ -80,11 +78,14 @@ export async function offer(events: readonly OutgoingEvent[], how: OfferOptions)
   }
 
   // the other half comes before the halves of this one: a receiver that is there is found soon
-  const parts: Part[] = [{ events, count: events.length }];
+  const isSuspect = (each: OutgoingEvent) => how.suspects?.has(orderKeyOf(each)) === true;
+  const parts: Part[] = [events.filter((each) => !isSuspect(each)), events.filter(isSuspect)]
+    .filter(({ length }) => length > 0)
+    .map((part) => ({ events: part, count: part.length }));
   for (let part = parts.shift(); part !== undefined && !hasGivenUp(); part = parts.shift()) {
     parts.push(...(await attempt(part.events, part.count)));
   }
-  return { accepted, refused, isAway: isAway && events.length > 0, isOneSubject: tried.size === 1, fault };
+  return { accepted, refused, isAway: isAway && events.length > 0, fault };
 }
 
 /** Events to offer; of one subject at most so many at once. */
