@@ -1,6 +1,6 @@
 import { createVirtualClock, type VirtualClock } from "@segno/testing";
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { actor, addSession, addUser, type Node, openNode, rotateNow } from "../../test/engine-kit.js";
 import { type TestDatabase, testDatabases } from "../../test/stores.js";
 import { suspendUser } from "../users/index.js";
@@ -158,6 +158,19 @@ describe.each(testDatabases)("a receiver on $name", { timeout: 60_000 }, (kind) 
     clock.advance({ milliseconds: 48 * 3_600_000 });
     expect((await post(token)).status).toBe(400);
     expect(await isLive(later.session.id)).toBe(true);
+    expect(await told()).toHaveLength(1);
+  });
+
+  it("a signal that could not take effect is not used up", async () => {
+    const { session } = await addSession(node.engine);
+    known.set(`${issuer} ada`, session.user_id);
+    const token = await sign(claimsOf(`${caep}session-revoked`));
+    const failing = vi.spyOn(node.engine.events, "append").mockRejectedValueOnce(new Error("the disk is full"));
+    expect((await post(token)).status).toBeGreaterThanOrEqual(500);
+    failing.mockRestore();
+    expect(await isLive(session.id)).toBe(true);
+    expect((await post(token)).status).toBe(202);
+    expect(await isLive(session.id)).toBe(false);
     expect(await told()).toHaveLength(1);
   });
 
