@@ -22,6 +22,7 @@ import { keysStatusCommand } from "./keys/status.js";
 import { applyCommand } from "./migrate/apply.js";
 import { planCommand } from "./migrate/plan.js";
 import { statusCommand } from "./migrate/status.js";
+import { metricsCommand } from "./metrics/metrics.js";
 import { probeCommand, probeEnrolCommand } from "./probe/probe.js";
 import { supportCommand } from "./support/support.js";
 import { sloDashboardCommand, sloRulesCommand } from "./slo/files.js";
@@ -59,6 +60,7 @@ export const commands: readonly Command[] = [
   sloCommand,
   sloRulesCommand,
   sloDashboardCommand,
+  metricsCommand,
   probeEnrolCommand,
   probeCommand,
 ];

@@ -40,6 +40,7 @@ it("has a named list of commands and options; a change here needs a changeset", 
       "slo --config --env --json --yes --help",
       "slo rules --defaults --config --env --json --yes --help",
       "slo dashboard --defaults --config --env --json --yes --help",
+      "metrics --since --config --env --json --yes --help",
       "probe enrol --url --file --config --env --json --yes --help",
       "probe --url --file --under --config --env --json --yes --help",
     ]

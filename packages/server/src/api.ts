@@ -17,6 +17,7 @@ import { cookieNames, readCookie, readHeader } from "./http/index.js";
 import { type Finding, type HuntQuery, hunts, huntStored } from "./hunts/index.js";
 import { createKeyApi, type KeyApi } from "./keys/index.js";
 import { type FoundRequest, findRequests, reportSlos, type SloReport } from "./observability/index.js";
+import { readMetrics, type ServiceMetrics } from "./service-metrics/index.js";
 import { listLiveSessions, presentSession, type SessionView } from "./sessions/index.js";
 import { type CurrentSession, readCurrentSession } from "./sessions/read-current-session.js";
 import { toSegnoError } from "./storage/index.js";
@@ -50,6 +51,12 @@ export interface SegnoApi {
    * kept. Reads all of them since then: for reports, not for every page. @throws SegnoError `invalid_input`
    */
   funnel(query?: FunnelQuery): Promise<FunnelReport>;
+  /**
+   * Five figures with definition and source: latency of sign-in, issuing of tokens, what a vault backs, time to recover,
+   * completeness of the audit log. `since` is RFC 3339, by default a day ago. Reads events and audit log whole.
+   * @throws SegnoError `invalid_input`, `store_unavailable`
+   */
+  readMetrics(query?: { readonly since?: string }): Promise<ServiceMetrics>;
   /** Every configured purpose, and what the person said to it. */
   listConsents(userId: string): Promise<readonly Consent[]>;
   /** Writes down that the person agreed, as the application saw. @throws SegnoError `not_found`, `conflict` for another version */
@@ -121,6 +128,8 @@ export function createApi(run: () => Promise<Running>): SegnoApi {
 
 function verbsOf(run: () => Promise<Running>): SegnoApi {
   const actorOf = ({ engine }: Running): Actor => ({ requestId: engine.newId(), kind: "operator" });
+  const keys = createKeyApi(run);
+  const audit = createAuditApi(run);
   return {
     async getSession({ headers }) {
       const { engine, authenticate } = await run();
@@ -166,6 +175,13 @@ function verbsOf(run: () => Promise<Running>): SegnoApi {
       const { engine } = await run();
       return await reportSlos(engine, engine.config.slos);
     },
+    async readMetrics(query) {
+      return await readMetrics(
+        (await run()).engine,
+        { keys: () => keys.status(), completeness: audit.completeness },
+        query,
+      );
+    },
     async getUser(userId) {
       const { engine } = await run();
       const user = await readUser(engine, engine.store.db, userId);
@@ -199,8 +215,8 @@ function verbsOf(run: () => Promise<Running>): SegnoApi {
     async findBySupportCode(code) {
       return await findRequests((await run()).engine, code);
     },
-    keys: createKeyApi(run),
-    audit: createAuditApi(run),
+    keys,
+    audit,
     events: createEventApi(run),
   };
 }

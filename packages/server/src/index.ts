@@ -34,6 +34,7 @@ export type {
 } from "./config.js";
 export type { Consent } from "./consents/index.js";
 export type { LogFields, Logger, MailMessage, MailTransport, RandomSource, RequestView } from "./engine.js";
+export type { ServiceMetric, ServiceMetrics } from "./service-metrics/index.js";
 export type { FunnelCut, FunnelQuery, FunnelReport, FunnelRow, Spread } from "./funnel/index.js";
 export type {
   DeadLetter,

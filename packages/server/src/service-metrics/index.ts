@@ -1,0 +1,2 @@
+export type { ServiceMetric } from "./compute-metrics.js";
+export { readMetrics, type ServiceMetrics } from "./read-metrics.js";
