@@ -8,8 +8,8 @@ export const metricsCommand: Command = {
   name: "metrics",
   summary: "shows five figures of how identity does, each with its definition and source",
   notes: [
-    "Latency of sign-in, issuing of tokens, what a vault backs, time to recover, completeness of the audit",
-    "log. Reads the events that are kept and the audit log whole: for reports, not every minute.",
+    "Latency of sign-in, issuing of tokens, what a vault backs, time to recover, completeness of the",
+    "audit log. Reads the kept events and the audit log whole: for reports, not every minute.",
   ],
   options: { since: { type: "string", value: "TIME", help: "from when on: 2026-11-21T03:00:00Z; else a day ago" } },
   example: "$ segno metrics --since 2026-11-21T03:00:00Z --config ./segno.ts",
