@@ -1,6 +1,7 @@
 import type { CommittedEvent, OperationContext, TelemetryHook } from "@segno/core";
 import { describe, expect, it } from "vitest";
 import type { Db, NewEvent, Store } from "../engine.js";
+import { asCounting } from "./counting.js";
 import { createObserver } from "./observer.js";
 
 const event: NewEvent = { type: "user.created", data: { method: "passkey" } };
@@ -42,6 +43,31 @@ describe("the observer", () => {
     const lost = observer.store(storeOf(1, true)).transaction(async (trx) => observer.wrote(trx, event));
     await expect(lost).rejects.toThrow("rolled back");
     expect(committed).toEqual([]);
+  });
+
+  it("R052: tells those who only count the same, once committed and never of what was rolled back", async () => {
+    const committed: CommittedEvent[] = [];
+    const ended: string[] = [];
+    const hook = asCounting<TelemetryHook>({
+      event: (told) => void committed.push(told),
+      finally: ({ operation }, { outcome }) => void ended.push(`${operation} ${outcome}`),
+    });
+    const observer = createObserver([hook]);
+    const write = (runs: number, fails = false) =>
+      observer.store(storeOf(runs, fails)).transaction(async (trx) => {
+        observer.wrote(trx, event);
+        return committed.length;
+      });
+    const both = await Promise.all([write(3), write(1)]);
+    expect(both).toEqual([0, 0]);
+    await expect(write(2, true)).rejects.toThrow("rolled back");
+    expect(committed).toEqual([event, event]);
+    expect(ended.toSorted()).toEqual([
+      "store.transaction failure",
+      "store.transaction success",
+      "store.transaction success",
+    ]);
+    expect(observer.traceparent()).toBeUndefined();
   });
 
   it("keeps requests that run at the same time apart", async () => {

@@ -58,6 +58,7 @@ export function createRegistry(): Registry {
 
 /** The first bound that holds it; one past the last for what is above all. */
 function bucketOf(value: number): number {
-  const at = durationBounds.findIndex((bound) => value <= bound);
-  return at === -1 ? durationBounds.length : at;
+  let at = 0;
+  while (at < durationBounds.length && !(value <= (durationBounds[at] ?? 0))) at += 1;
+  return at;
 }
