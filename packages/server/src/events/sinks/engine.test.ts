@@ -93,6 +93,33 @@ describe.each(testDatabases)("sinks behind the engine: $name", { timeout: 60_000
     expectAllInOrder(40);
   });
 
+  it("R036: takes one kind of alert to those who keep the service up and the other to those who keep it safe", async () => {
+    const { url, ca } = receiver;
+    const keys = { operations: secret, security: `whsec_${Buffer.alloc(32, 2).toString("base64")}` };
+    const alertsTo = (name: keyof typeof keys, types: EventSink["types"] & {}) =>
+      webhookSink({ name, types, url, ca, secrets: [keys[name]], allowAddresses: ["127.0.0.1"], clock: node.clock });
+    const running = open(alertsTo("operations", ["slo.*"]), alertsTo("security", ["risk.*"]));
+    await node.engine.store.transaction(async (trx) => {
+      const alert = { slo: "sign-in-success", kind: "burn_rate", severity: "page", windowMinutes: 60 } as const;
+      await node.events.append(trx, "slo.alert", actor, { ...alert, burnRate: 20 });
+      await node.events.append(trx, "risk.alert", { ...actor, subject: "user 1" }, { kind: "code_guessing" });
+    });
+    await write(3);
+    await running.drain();
+    const takenWith = (key: string) =>
+      receiver.requests.flatMap(({ body, headers }) => {
+        try {
+          const { cloudEvent } = verifyWebhook({ body, headers, secrets: [key], nowMs: node.clock.nowMs() });
+          return [(cloudEvent as { readonly type: string }).type];
+        } catch {
+          return [];
+        }
+      });
+    expect(receiver.requests).toHaveLength(2);
+    expect(takenWith(keys.operations)).toEqual(["dev.segno.slo.alert.v1"]);
+    expect(takenWith(keys.security)).toEqual(["dev.segno.risk.alert.v1"]);
+  });
+
   it("F13: a receiver that is down for an hour loses nothing", async () => {
     const running = open(hook());
     await receiver.leave();
