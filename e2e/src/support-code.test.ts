@@ -3,11 +3,12 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Page } from "playwright-core";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { DeviceOptions } from "./browser.ts";
 import { useDevices } from "./devices.ts";
 import { inspect } from "./inspect.ts";
 import { startWatchedApp } from "./watched-app.ts";
+import { isSettled, isSignedIn, mailOf } from "./watched-journeys.ts";
 
 const { app, device } = useDevices(startWatchedApp);
 afterEach(async () => {
@@ -52,6 +53,7 @@ async function rateLimited(page: Page, email: string, said: Words): Promise<void
       page.waitForResponse("**/v1/email/start"),
       page.getByRole("button", { name: said.again }).click(),
     ]);
+    await isSettled(page);
   }
 }
 
@@ -62,6 +64,7 @@ async function tooManyGuesses(page: Page, email: string, said: Words): Promise<v
   for (let tries = 1; tries <= 6; tries += 1) {
     const wrong = String((right + tries) % 1_000_000).padStart(6, "0");
     await Promise.all([page.waitForResponse("**/v1/email/verify"), tryCode(page, wrong, said)]);
+    await isSettled(page);
   }
   await page.getByRole("button", { name: said.ask }).waitFor();
 }
@@ -120,19 +123,38 @@ describe.each([
 ] satisfies { look: string; options: Partial<DeviceOptions>; language: keyof typeof words }[])(
   "R064: error screens, $look",
   ({ look, options, language }) => {
-    it.each(screens)("$name passes axe, fits the screen and is led by the keyboard", async ({ name, lead }) => {
-      const { page } = await device(options);
-      await lead(page, `${name}-${look}@example.com`, words[language]);
-      expect(await shownCode(page)).toMatch(/^[0-9A-Z]{4}-[0-9A-Z]{4}$/);
-      await inspect(page, `error-${name}-${look}`);
-      const alert = page.getByRole("alert").filter({ hasText: "Problem:" });
-      expect(await alert.count()).toBe(1);
-      // the next thing to do has the focus, or is one key away
-      const focused: string = await page.evaluate("document.activeElement?.tagName ?? ''");
-      expect(["INPUT", "BUTTON"]).toContain(focused);
-    });
+    // one address asks for more mails here than it may in ten minutes
+    beforeEach(() => app().skip(11));
+    it.each(screens)(
+      "$name passes axe, fits the screen and has the focus on what comes next",
+      async ({ name, lead }) => {
+        const { page } = await device(options);
+        await lead(page, `${name}-${look}@example.com`, words[language]);
+        expect(await shownCode(page)).toMatch(/^[0-9A-Z]{4}-[0-9A-Z]{4}$/);
+        await inspect(page, `error-${name}-${look}`);
+        const alert = page.getByRole("alert").filter({ hasText: "Problem:" });
+        expect(await alert.count()).toBe(1);
+        // the next thing to do has the focus, or is one key away
+        const focused: string = await page.evaluate("document.activeElement?.tagName ?? ''");
+        expect(["INPUT", "BUTTON"]).toContain(focused);
+      },
+    );
   },
 );
+
+it("R064: the way on from an error needs no pointer: what was typed is selected, and the next code replaces it", async () => {
+  const { page } = await device();
+  await ask(page, "keyboard@example.com", words.en);
+  await app().down();
+  await page.keyboard.type("000000");
+  await page.keyboard.press("Enter");
+  expect(await shownCode(page)).not.toBe("");
+  await app().up();
+  await isSettled(page);
+  await page.keyboard.type((await mailOf(app(), page, "keyboard@example.com")).code);
+  await page.keyboard.press("Enter");
+  await isSignedIn(page);
+});
 
 async function support(code: string): Promise<string> {
   const { baseUrl, database, secret } = app().settings;

@@ -34,7 +34,13 @@ export async function forgetSession(page: Page): Promise<void> {
 export async function guess(page: Page, code: string, times: number): Promise<void> {
   for (let index = 0; index < times; index += 1) {
     await Promise.all([page.waitForResponse("**/v1/email/verify"), typeCode(page, wrongCode(code, index))]);
+    await isSettled(page);
   }
+}
+
+/** The page has read the answer: a button that is busy takes no second click. */
+export async function isSettled(page: Page): Promise<void> {
+  await page.locator('form [aria-disabled="true"]').waitFor({ state: "detached" });
 }
 
 function wrongCode(code: string, index: number): string {
