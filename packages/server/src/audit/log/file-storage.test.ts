@@ -54,10 +54,7 @@ function appendUntil(dieAt: number): Promise<{ readonly acknowledged: number; re
 }
 
 it("F8: killed at any write, the log opens, has all that was acknowledged, nothing in part, and goes on", async () => {
-  const points =
-    process.env["CI"] === undefined
-      ? [1, 2, 3, 5, 8, 13, 21, 34, 47, 60]
-      : Array.from({ length: 75 }, (_, at) => at + 1);
+  const points = process.env["CI"] === undefined ? [1, 3, 8, 21, 60] : Array.from({ length: 75 }, (_, at) => at + 1);
   for (const dieAt of points) {
     const { acknowledged, isKilled } = await appendUntil(dieAt);
     expect(isKilled, `at ${dieAt}`).toBe(true);

@@ -80,7 +80,7 @@ describe("R099: what was changed in a log is found, with its place and a reason"
 
   it("F24: every byte of every file, flipped", async () => {
     const isEverything = process.env["SEGNO_TAMPER_ALL"] === "1";
-    const step = isEverything ? 1 : 149;
+    const step = isEverything ? 1 : process.env["CI"] === undefined ? 599 : 149;
     let flips = 0;
     let phase = 0;
     for (const path of filesOf(folder).toSorted()) {
@@ -104,7 +104,7 @@ describe("R099: what was changed in a log is found, with its place and a reason"
       phase = bytes.length === 0 ? phase : (phase + step - (bytes.length % step)) % step;
       writeFileSync(file(path), bytes);
     }
-    expect(flips).toBeGreaterThan(isEverything ? 50_000 : 400);
+    expect(flips).toBeGreaterThan(isEverything ? 50_000 : 60_000 / step);
     expect((await verify()).ok).toBe(true);
   }, 1_800_000);
 
