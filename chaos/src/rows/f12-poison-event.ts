@@ -15,6 +15,8 @@ interface Letter {
 
 /** As often as the engine tries. */
 const tries = 12;
+/** So much passes at once: an event may be under way just then, which is no delay of its own. */
+const stepMs = 300_000;
 
 export const poisonEvent: ChaosRow = {
   name: "F12",
@@ -124,7 +126,7 @@ async function untilSetAside(node: ForkedNode, inspector: Inspector, others: rea
   const state = "select coalesce(sum(attempts), 0) + count(*) * 1000 from segno_event_failures";
   for (let step = 0; step < 3 * tries; step += 1) {
     const before = await inspector.count(state);
-    await node.ask("advance", 300_000);
+    await node.ask("advance", stepMs);
     // an event of somebody else tells that it is not the receiver
     await Promise.all(others.map(({ cookie }) => issueToken({ port: node.port }, cookie)));
     for (let wait = 0; wait < 20 && (await inspector.count(state)) === before; wait += 1) await sleep(50);
