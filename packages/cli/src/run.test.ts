@@ -185,3 +185,16 @@ describe.skipIf(!hasScript)("on a terminal", () => {
     expect((await onTerminal(line("doctor"), "", { NO_COLOR: "1" })).text).not.toContain("\u001b[32m");
   });
 });
+
+it("ends also when nobody reads what is said beside the answer", async () => {
+  const child = spawn(process.execPath, [...command, "doctor", "--config", "noisy.ts"], {
+    cwd: folder.path,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  child.stderr.destroy();
+  const ended = new Promise<string>((resolve) => child.once("exit", () => resolve("ended")));
+  const tooLong = new Promise<string>((resolve) => setTimeout(() => resolve("goes on"), 15_000).unref());
+  const outcome = await Promise.race([ended, tooLong]);
+  child.kill("SIGKILL");
+  expect(outcome).toBe("ended");
+});

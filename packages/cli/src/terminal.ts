@@ -43,6 +43,8 @@ export function takeTerminal(
   const write = stdout.write.bind(stdout) as (text: string, done?: () => void) => boolean;
   // whoever reads has seen enough, as in: segno migrate plan | head
   stdout.on("error", ({ code }: NodeJS.ErrnoException) => process.exit(code === "EPIPE" ? 0 : 1));
+  // nobody reads what is beside the answer: to tell of that there would fail the same way, and again, without end
+  stderr.on("error", () => {});
   stdout.write = stderr.write.bind(stderr) as typeof stdout.write;
   // each time anew: --env adds variables
   const redact = (text: string) => createRedactor(environment)(text);
