@@ -106,7 +106,10 @@ export interface RequestView {
   /** Absolute, at `baseUrl`. */
   readonly url: string;
   readonly headers: {
-    /** @param name in lower case */
+    /**
+     * One header, or null.
+     * @param name in lower case
+     */
     get(name: string): string | null;
   };
 }
