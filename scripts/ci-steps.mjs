@@ -10,13 +10,6 @@ export const steps = [
     env: { SEGNO_REQUIRE_PEERS: "1" },
   },
   {
-    name: "processes",
-    what: "the built command line, kill -9 at every few statements, key rotation under load, brokers that restart",
-    command: "node scripts/test.mjs",
-    env: { SEGNO_REQUIRE_PEERS: "1", SEGNO_TEST_SET: "processes" },
-    needs: "test",
-  },
-  {
     name: "custody",
     what: "keys in Vault, AWS KMS (moto) and PKCS#11 (SoftHSM2), each a real server; the first build of Vault takes minutes",
     command: "node scripts/custody.mjs",
@@ -51,6 +44,14 @@ export const steps = [
   { name: "format", what: "formatted by biome", command: "biome format .", needs: "install" },
   // Examples and e2e are linted and checked against the declarations, so these come first.
   { name: "build", what: "the release build, with declarations", command: "node scripts/build.mjs", needs: "install" },
+  // The quickstart is among what the command line is tried on: it must be installed and built.
+  {
+    name: "processes",
+    what: "the built command line, kill -9 at every few statements, key rotation under load, brokers that restart",
+    command: "node scripts/test.mjs",
+    env: { SEGNO_REQUIRE_PEERS: "1", SEGNO_TEST_SET: "processes" },
+    needs: "build",
+  },
   {
     name: "lint",
     what: "oxlint with types: promises, any, cycles, clocks",
