@@ -248,7 +248,7 @@ export function createHooks(parts: ConsumerParts, options: HookOptions = {}): Ho
     run,
     async settle() {
       await Promise.all([...lanes].flatMap(({ running }) => running ?? []));
-      await record.flush();
+      await record.flush().catch(unlessLost);
       const count = gotTo;
       gotTo = 0;
       return count;
@@ -260,4 +260,9 @@ export function createHooks(parts: ConsumerParts, options: HookOptions = {}): Ho
       await lease.free().catch(() => undefined);
     },
   };
+}
+
+/** A lease that ran out meanwhile: the place is written under the next one, here or by the node that has it. */
+function unlessLost(error: unknown): void {
+  if (!(error instanceof SegnoError && error.code === "conflict")) throw error;
 }
