@@ -315,9 +315,8 @@ describe("a runbook", () => {
       expect(existsSync(join(root, file)), link).toBe(true);
       if (anchor === undefined) continue;
       const text = readFileSync(join(root, file), "utf8").toLowerCase();
-      expect(text.includes(`id="${anchor}"`) || text.includes(`\n## ${anchor.replaceAll("-", " ")}\n`), link).toBe(
-        true,
-      );
+      const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => heading.replaceAll(" ", "-"));
+      expect(text.includes(`id="${anchor}"`) || headings.includes(anchor), link).toBe(true);
     }
   });
 });
