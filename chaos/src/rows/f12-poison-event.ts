@@ -124,7 +124,8 @@ function isOf(people: readonly Person[], cloudEvent: string): boolean {
 /** Lets every pause between two tries pass, one after the other: a lease that ends within a try makes it void. */
 async function untilSetAside(node: ForkedNode, inspector: Inspector, others: readonly Person[]): Promise<void> {
   const state = "select coalesce(sum(attempts), 0) + count(*) * 1000 from segno_event_failures";
-  for (let step = 0; step < 3 * tries; step += 1) {
+  // one subject may have several of them, each behind the one before
+  for (let step = 0; step < 12 * tries; step += 1) {
     const before = await inspector.count(state);
     await node.ask("advance", stepMs);
     // an event of somebody else tells that it is not the receiver
